@@ -1,0 +1,9 @@
+//! Files that should be read, and files that should not.
+
+mod common;
+mod layout;
+mod uniform;
+mod table;
+mod instruction;
+mod trl;
+mod judgement;
