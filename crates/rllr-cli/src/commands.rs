@@ -1,0 +1,38 @@
+//! The commands and their arguments.
+
+use clap::{Parser, Subcommand};
+
+use crate::{data, doctor, pairs};
+
+/// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
+#[derive(Debug, Parser)]
+#[command(name = "rllr", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the devices of this machine and whether each computes right.
+    Doctor(doctor::DoctorArgs),
+    /// Look at labelled texts: counts, splits, leaks, floors.
+    Data(data::DataArgs),
+    /// Build preference pairs, or say what kinds of pairs a file holds.
+    Pairs(pairs::PairsArgs),
+}
+
+impl Cli {
+    /// Runs the chosen command.
+    ///
+    /// # Errors
+    ///
+    /// The command's error, with an [`ExitError`](crate::exit::ExitError) inside where the exit code is not 1.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Doctor(args) => doctor::run(args),
+            Command::Data(args) => data::run(args),
+            Command::Pairs(args) => pairs::run(args),
+        }
+    }
+}
