@@ -1,0 +1,144 @@
+//! Training in the built page, in headless Chrome: time, dispatches, and what each dispatch costs the CPU.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+
+use super::median;
+use crate::browser::{Page, Surroundings};
+
+/// A run to measure. The names are those of the page's settings.
+struct Preset {
+    device: &'static str,
+    hidden_size: usize,
+    layers: usize,
+    batch_size: usize,
+    seq_len: usize,
+}
+
+const PRESETS: [Preset; 6] = [
+    preset("cpu", 32, 1, 2, 16),
+    preset("webgpu", 32, 1, 2, 16),
+    preset("webgpu", 32, 2, 2, 16),
+    preset("cpu", 64, 2, 4, 128),
+    preset("webgpu", 64, 2, 4, 128),
+    preset("cpu", 128, 4, 8, 128),
+];
+
+/// Steps of a run; the first ones, which compile shaders, are left out.
+const STEPS: usize = 25;
+const WARM_UP_STEPS: usize = 5;
+
+const fn preset(
+    device: &'static str,
+    hidden_size: usize,
+    layers: usize,
+    batch_size: usize,
+    seq_len: usize,
+) -> Preset {
+    Preset {
+        device,
+        hidden_size,
+        layers,
+        batch_size,
+        seq_len,
+    }
+}
+
+/// Measures every preset; the built page is in the folder `RLLR_DIST`.
+///
+/// # Errors
+///
+/// When there is no built page or browser, or a run fails.
+pub fn main() -> anyhow::Result<()> {
+    let dist =
+        std::env::var_os("RLLR_DIST").context("RLLR_DIST, the folder of the built page, is not set")?;
+    let dist = with_counting_worker(Path::new(&dist))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    for preset in PRESETS {
+        println!("{}", runtime.block_on(measure(&dist, &preset))?);
+    }
+    Ok(())
+}
+
+/// A copy of the built page, with the worker that counts.
+fn with_counting_worker(dist: &Path) -> anyhow::Result<PathBuf> {
+    let copy = std::env::temp_dir().join(format!("rllr-bench-page-{}", std::process::id()));
+    copy_folder(dist, &copy).with_context(|| format!("copying {}", dist.display()))?;
+    fs::write(
+        copy.join("bench-worker.js"),
+        include_str!("../../bench/bench-worker.js"),
+    )?;
+    Ok(copy)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+async fn measure(dist: &Path, preset: &Preset) -> anyhow::Result<Value> {
+    let page = Page::open(dist, Surroundings::SoftwareAdapter, "").await?;
+    let request = json!({ "request": "train", "device": preset.device, "settings": {
+        "hidden_size": preset.hidden_size, "layers": preset.layers,
+        "batch_size": preset.batch_size, "seq_len": preset.seq_len, "steps": STEPS,
+    } });
+    let script = include_str!("../../bench/bench-page.js");
+    let events = page
+        .run_async_script(script, vec![json!(request.to_string())])
+        .await?;
+    let events = events.as_array().context("the page returns a list of events")?;
+    let last = events.last().context("the page returns events")?;
+    if last["event"] != "finished" {
+        bail!("the run failed: {last}");
+    }
+    let parameters = events
+        .iter()
+        .find(|event| event["event"] == "started")
+        .map(|event| event["parameters"].clone());
+    let steps: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "step")
+        .skip(WARM_UP_STEPS)
+        .collect();
+    ensure!(
+        steps.len() == STEPS - WARM_UP_STEPS,
+        "{} steps, expected {}",
+        steps.len(),
+        STEPS - WARM_UP_STEPS
+    );
+    let of_each = |name: &str| {
+        steps
+            .iter()
+            .filter_map(|step| step[name].as_f64())
+            .collect::<Vec<_>>()
+    };
+    let milliseconds = median(&mut of_each("milliseconds"));
+    let mut result = json!({
+        "bench": "page", "device": preset.device, "parameters": parameters, "hidden_size": preset.hidden_size,
+        "layers": preset.layers, "tokens": preset.batch_size * preset.seq_len, "ms_median": milliseconds,
+        "first_step_ms": events.iter().find(|event| event["event"] == "step").map(|step| step["milliseconds"].clone()),
+    });
+    let dispatches = median(&mut of_each("dispatches"));
+    if dispatches > 0.0 {
+        let busy = milliseconds - median(&mut of_each("waiting_ms"));
+        result["dispatches"] = json!(dispatches);
+        result["submissions"] = json!(median(&mut of_each("submissions")));
+        result["js_and_wasm_ms"] = json!(busy);
+        result["js_and_wasm_us_per_dispatch"] = json!(busy * 1000.0 / dispatches);
+    }
+    Ok(result)
+}

@@ -1,0 +1,16 @@
+//! What the cross-crate tests share: golden files, and test bodies that run on every target and device.
+#![allow(
+    clippy::print_stdout,
+    reason = "benchmarks print their results, tests why they skip"
+)]
+
+pub mod golden;
+pub mod train_step;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod bench;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod browser;
+
+#[cfg(target_arch = "wasm32")]
+pub mod wasm;

@@ -1,0 +1,22 @@
+//! The tests that run in a browser's page and, once more, in its dedicated worker.
+
+use rllr_tests::train_step::{Tolerance, check_all};
+use rllr_tests::wasm::{cpu, gpu};
+use rllr_train::self_check;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[wasm_bindgen_test]
+async fn golden_train_step_on_the_cpu() {
+    check_all(&cpu(), Tolerance::CPU).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_train_step_on_webgpu() {
+    check_all(&gpu().await, Tolerance::GPU).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn the_self_check_passes_on_webgpu() {
+    let check = self_check(&gpu().await, &cpu()).await.unwrap();
+    assert!(check.passed(), "{check:?}");
+}

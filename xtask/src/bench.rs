@@ -1,0 +1,151 @@
+//! `cargo xtask bench`: measurements, one JSON object a line on standard output; everything else goes to standard error.
+
+use crate::page;
+use crate::process;
+use crate::project::{Project, TESTS_PACKAGE};
+use crate::setup::{self, BuildTools};
+use crate::sizes::{self, FileSize};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// One kind of measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bench {
+    /// Milliseconds per training step, native; with `--torch` also PyTorch's and the ratio.
+    TrainStep,
+    /// Milliseconds per training step in the page, and the overhead of a dispatch, in headless Chrome.
+    Page,
+    /// Compressed size of each wasm file of the page.
+    Sizes,
+    /// Reading and parsing of tasks and answers.
+    Task,
+}
+
+impl Bench {
+    /// All of them, the quick ones first.
+    pub const ALL: [Self; 4] = [Self::Task, Self::TrainStep, Self::Sizes, Self::Page];
+
+    /// The program in the tests' package that measures.
+    fn program(self) -> Option<&'static str> {
+        match self {
+            Self::TrainStep => Some("bench_train_step"),
+            Self::Page => Some("bench_page"),
+            Self::Task => Some("bench_task"),
+            Self::Sizes => None,
+        }
+    }
+}
+
+/// Runs one benchmark, or all; `arguments` go to the program that measures.
+///
+/// # Errors
+/// When something does not build or a program fails.
+pub fn run(project: &Project, bench: Option<Bench>, arguments: &[String]) -> Result<()> {
+    let programs: Vec<String> = project.targets()?.into_iter().map(|target| target.name).collect();
+    let Some(bench) = bench else {
+        // Arguments are one program's own; which one is meant cannot be told.
+        if !arguments.is_empty() {
+            bail!(
+                "name the benchmark that `{}` is for: cargo xtask bench NAME {0}",
+                arguments.join(" ")
+            );
+        }
+        for bench in Bench::ALL {
+            if let Some(program) = bench
+                .program()
+                .filter(|program| !programs.iter().any(|name| name == program))
+            {
+                eprintln!("bench: there is no program `{program}`: left out");
+                continue;
+            }
+            one(project, bench, &programs, &[])?;
+        }
+        return Ok(());
+    };
+    one(project, bench, &programs, arguments)
+}
+
+fn one(project: &Project, bench: Bench, programs: &[String], arguments: &[String]) -> Result<()> {
+    let Some(program) = bench.program() else {
+        return print_sizes(&built_page(project)?);
+    };
+    if !programs.iter().any(|name| name == program) {
+        bail!(
+            "there is no program `{program}` in the package {TESTS_PACKAGE}, which `cargo xtask bench` would run"
+        );
+    }
+    let mut cargo = project.cargo();
+    cargo.args(["run", "--release", "-p", TESTS_PACKAGE, "--bin", program]);
+    // Burn's GPU backend takes minutes to compile: only for who measures it.
+    if arguments.iter().any(|argument| argument.contains("webgpu")) {
+        cargo.args(["--features", "gpu"]);
+    }
+    cargo.arg("--").args(arguments);
+    if bench == Bench::Page {
+        let dist = built_page(project)?;
+        setup::ensure_browser()?.apply(project, &mut cargo)?;
+        cargo.env("RLLR_DIST", dist);
+    }
+    let mut others = Vec::new();
+    let status = process_lines(&mut cargo, &mut others)?;
+    if !status.success() {
+        bail!("`{program}` failed ({status}): {}", others.join("\n"));
+    }
+    Ok(())
+}
+
+/// Runs a program whose standard error the user sees at once, and prints those of its lines that are JSON objects.
+fn process_lines(cargo: &mut Command, others: &mut Vec<String>) -> Result<std::process::ExitStatus> {
+    eprintln!("$ {}", process::shown(cargo));
+    let output = cargo.stderr(Stdio::inherit()).stdin(Stdio::null()).output()?;
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if is_json_object(line) {
+            println!("{line}");
+        } else {
+            eprintln!("{line}");
+            others.push(line.to_owned());
+        }
+    }
+    Ok(output.status)
+}
+
+fn is_json_object(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|value| value.is_object())
+}
+
+fn built_page(project: &Project) -> Result<std::path::PathBuf> {
+    let tools = BuildTools::ensure(project)?;
+    page::build(project, &tools, None)
+}
+
+fn print_sizes(dist: &Path) -> Result<()> {
+    for FileSize {
+        name,
+        bytes,
+        gzip_bytes,
+    } in sizes::wasm_sizes(dist)?
+    {
+        let budget = sizes::budget_bytes(&name);
+        println!(
+            "{}",
+            serde_json::json!({
+                "bench": "sizes", "file": name, "bytes": bytes, "gzip_bytes": gzip_bytes, "gzip_budget_bytes": budget,
+            })
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_objects_are_results() {
+        assert!(is_json_object(r#"{"ms": 1.5}"#));
+        for line in ["1.5", "[]", "warm-up", "{", ""] {
+            assert!(!is_json_object(line), "{line}");
+        }
+    }
+}
