@@ -19,10 +19,13 @@ if (self.GPUComputePassEncoder) {
   wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroups", counting("dispatches"));
   wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroupsIndirect", counting("dispatches"));
   wrap(GPUQueue.prototype, "submit", counting("submissions"));
+  // Several answers are waited for at once: time counts while any of them is open, once.
+  let open = 0;
+  let since = 0;
   wrap(GPUBuffer.prototype, "mapAsync", async (call) => {
-    const start = performance.now();
+    if (open++ === 0) since = performance.now();
     await call();
-    counters.waiting_ms += performance.now() - start;
+    if (--open === 0) counters.waiting_ms += performance.now() - since;
   });
 }
 

@@ -132,7 +132,7 @@ pub fn check_shared_build(project: &Project) -> Result<()> {
     )
 }
 
-/// The registry's packages that stand in the first list with features that they have nowhere in the second.
+/// The registry's packages of both lists that stand in the first with features that they have nowhere in the second.
 fn only_in_first(first: &str, second: &str) -> Vec<String> {
     // "burn v0.22.1 [std] (*)": the star marks a repetition. A path marks a package of the workspace.
     let packages = |list: &str| -> BTreeSet<String> {
@@ -143,7 +143,15 @@ fn only_in_first(first: &str, second: &str) -> Vec<String> {
             .filter(|line| !line.is_empty() && !line.contains('/'))
             .collect()
     };
-    packages(first).difference(&packages(second)).cloned().collect()
+    let (first, second) = (packages(first), packages(second));
+    // What only the worker uses is compiled once anyway.
+    let name = |package: &str| package.split(" [").next().unwrap_or_default().to_owned();
+    let shared: BTreeSet<String> = second.iter().map(|package| name(package)).collect();
+    first
+        .difference(&second)
+        .filter(|package| shared.contains(&name(package)))
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -161,7 +169,7 @@ mod tests {
 
     #[test]
     fn differing_features_are_found() {
-        let worker = "rllr-web v0.1.0 (/x/crates/rllr-web) [worker]\nburn v0.22.1 [std]\nweb-sys v0.3.1 [A,B]\nburn v0.22.1 [std] (*)\n";
+        let worker = "rllr-web v0.1.0 (/x/crates/rllr-web) [worker]\nburn v0.22.1 [std]\nweb-sys v0.3.1 [A,B]\nburn v0.22.1 [std] (*)\nfutures-channel v0.3.34 []\n";
         let tests = "burn v0.22.1 [std]\nweb-sys v0.3.1 [A]\nproptest v1.0.0 []\n";
         assert_eq!(only_in_first(worker, tests), ["web-sys v0.3.1 [A,B]"]);
         assert!(only_in_first(worker, worker).is_empty());

@@ -2,7 +2,11 @@
 //!
 //! Prints one JSON object a line. The examples are synthetic, with texts as long as those of e-SNLI.
 
-#![allow(clippy::disallowed_types, reason = "a benchmark needs a clock")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a benchmark has a clock and arguments"
+)]
 #![allow(clippy::print_stdout, reason = "the numbers are its output")]
 
 use std::collections::BTreeMap;

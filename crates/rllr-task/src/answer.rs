@@ -30,7 +30,7 @@ const QUOTED_CHARS: usize = 80;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseFormat {
-    /// The rationale, then the label on a line of its own. The project's default (method.md, section 2).
+    /// The rationale, then the label on a line of its own. The project's default.
     #[default]
     RationaleThenLabel,
     /// The label on the first line, then the rationale.

@@ -71,7 +71,7 @@ pub enum ChatTemplateError {
 /// Whether a rendered prompt is the beginning of the rendered prompt with its answer.
 ///
 /// If it is not, training on the whole text and answering from the prompt are two different things
-/// (conformance.md, section 5, row 10).
+/// (a pitfall that TRL's users met: a label mask made from the prompt alone is then wrong).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PrefixCheck {
     /// It is; `response` is what comes after the prompt: the answer and the end of the turn.

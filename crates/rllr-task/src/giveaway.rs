@@ -78,8 +78,16 @@ impl Giveaway {
     /// What a user should be told, one sentence or two each; empty if nothing stands out.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let Self { words, words_with_label, .. } = self;
-        let wording = if words_with_label.accuracy > words.accuracy { words_with_label } else { words };
+        let Self {
+            words,
+            words_with_label,
+            ..
+        } = self;
+        let wording = if words_with_label.accuracy > words.accuracy {
+            words_with_label
+        } else {
+            words
+        };
         let cues = [
             ("the wording", Some(*wording)),
             ("the label", Some(self.label)),
@@ -121,6 +129,9 @@ impl Giveaway {
     }
 }
 
+/// The features of the two responses of a pair, whose labels are given.
+type FeaturesOf = dyn Fn(&PreferencePair, &[Option<String>; 2]) -> [Features; 2];
+
 /// Measures how well chosen is told from rejected without the prompt, by five-fold cross-validation over prompts.
 ///
 /// `label_of` reads the label of a response, `None` where there is none. The generator assigns prompts to folds; the
@@ -148,7 +159,7 @@ pub fn giveaway(
         .iter()
         .map(|pair| [&pair.chosen, &pair.rejected].map(|response| label_of(pair, response)))
         .collect();
-    let wins = |features: &dyn Fn(&PreferencePair, &[Option<String>; 2]) -> [Features; 2]| {
+    let wins = |features: &FeaturesOf| {
         let differences: Vec<Features> = pairs
             .iter()
             .zip(&labels)
@@ -235,7 +246,15 @@ fn rare_responses(pairs: &[PreferencePair]) -> Vec<Vec<usize>> {
         let (number, count) = counts[response.as_str()];
         (count <= FEW).then_some(number)
     };
-    pairs.iter().map(|pair| [&pair.chosen, &pair.rejected].into_iter().filter_map(rare).collect()).collect()
+    pairs
+        .iter()
+        .map(|pair| {
+            [&pair.chosen, &pair.rejected]
+                .into_iter()
+                .filter_map(rare)
+                .collect()
+        })
+        .collect()
 }
 
 /// For each pair 1 if a model trained on other folds prefers the chosen response, 0 if the rejected, else 0.5.
@@ -247,8 +266,10 @@ fn cross_validated_wins(differences: &[Features], fold_of: &[usize], responses: 
     for fold in 0..FOLDS {
         let judged: Vec<usize> = rows.clone().filter(|&row| fold_of[row] == fold).collect();
         let texts: HashSet<usize> = judged.iter().flat_map(|&row| &responses[row]).copied().collect();
-        let trains = |row: &usize| fold_of[*row] != fold && responses[*row].iter().all(|text| !texts.contains(text));
-        let model = PairwiseLinear::fit(rows.clone().filter(trains).map(|row| &differences[row]));
+        let trains =
+            |row: &usize| fold_of[*row] != fold && responses[*row].iter().all(|text| !texts.contains(text));
+        let train: Vec<&Features> = rows.clone().filter(trains).map(|row| &differences[row]).collect();
+        let model = PairwiseLinear::fit(&train);
         for row in judged {
             wins[row] = win_of(model.score(&differences[row]));
         }

@@ -18,7 +18,11 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(header.to_vec());
     table.add_rows(rows);
-    for (column, _) in table.column_iter_mut().zip(numbers).filter(|(_, is_number)| *is_number) {
+    for (column, _) in table
+        .column_iter_mut()
+        .zip(numbers)
+        .filter(|(_, is_number)| *is_number)
+    {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()
@@ -100,11 +104,19 @@ mod tests {
     #[test]
     fn tables_are_aligned() {
         let rows = [["mr", "7", "x"], ["sst2", "10", "y"]];
-        let text = table(&["task", "rows", "note"], rows.map(|row| row.map(str::to_owned).to_vec()).to_vec());
+        let text = table(
+            &["task", "rows", "note"],
+            rows.map(|row| row.map(str::to_owned).to_vec()).to_vec(),
+        );
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
-            ["| task | rows | note |", "|------|------|------|", "| mr   |    7 | x    |", "| sst2 |   10 | y    |"]
+            [
+                "| task | rows | note |",
+                "|------|------|------|",
+                "| mr   |    7 | x    |",
+                "| sst2 |   10 | y    |"
+            ]
         );
     }
 

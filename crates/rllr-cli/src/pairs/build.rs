@@ -19,43 +19,15 @@ use crate::data::load::{Part, bad_input};
 use crate::data::output::{print_json, write_json_lines, write_whole};
 
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<()> {
-    if !(0.0..=1.0).contains(&args.max_lost) {
-        return Err(bad_input(format!(
-            "--max-lost: found {}, expected a share from 0 to 1",
-            args.max_lost
-        )));
-    }
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    let config = PairConfig {
-        format: args.format.into(),
-        wording: args.wording,
-        wrong_labels: args.wrong_labels.map_or(WrongLabels::Each, WrongLabels::Sample),
-        writers: if args.any_writer {
-            Writers::Any
-        } else {
-            Writers::Same
-        },
-        max_length: args.max_chars,
-    };
+    let config = config_of(args);
     // 1. Pairs, task by task.
     let tasks = args.source.tasks()?;
     let built = match args.kind {
         Kind::Judged => judged(args, &tasks, &config, &mut rng)?,
         _ => from_examples(args, &config, &mut rng)?,
     };
-    let mut report = PairReport::default();
-    for part in &built {
-        report.add(&part.pairs.report);
-    }
-    report
-        .refuse_above(args.max_lost)
-        .map_err(|error| bad_input(format!("--max-lost: {error}")))?;
-    if report.pairs == 0 {
-        return Err(bad_input(format!(
-            "no pair could be built from {} rows: {:?}",
-            report.examples, report.dropped
-        )));
-    }
+    let report = checked_total(args, &built)?;
 
     // 2. What they are and what they give away.
     let mut summaries = Vec::new();
@@ -90,6 +62,51 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn config_of(args: &BuildArgs) -> PairConfig {
+    PairConfig {
+        format: args.format.into(),
+        wording: args.wording,
+        wrong_labels: args.wrong_labels.map_or(WrongLabels::Each, WrongLabels::Sample),
+        writers: if args.any_writer {
+            Writers::Any
+        } else {
+            Writers::Same
+        },
+        max_length: args.max_chars,
+    }
+}
+
+/// The counts of all tasks together, unless too much was lost.
+fn checked_total(args: &BuildArgs, built: &[Built]) -> anyhow::Result<PairReport> {
+    if !(0.0..=1.0).contains(&args.max_lost) {
+        return Err(bad_input(format!(
+            "--max-lost: found {}, expected a share from 0 to 1",
+            args.max_lost
+        )));
+    }
+    let mut total = PairReport::default();
+    for part in built {
+        total.add(&part.pairs.report);
+    }
+    total
+        .refuse_above(args.max_lost)
+        .map_err(|error| bad_input(format!("--max-lost: {error}")))?;
+    if total.pairs == 0 {
+        let reasons: Vec<String> = total
+            .dropped
+            .iter()
+            .map(|(reason, count)| format!("{count} {}", reason.describe()))
+            .collect();
+        let message = format!(
+            "no pair could be built from {} rows ({})",
+            total.examples,
+            reasons.join(", ")
+        );
+        return Err(bad_input(message));
+    }
+    Ok(total)
 }
 
 /// The pairs of one task.

@@ -86,13 +86,13 @@ impl PairwiseLinear {
     /// Minimises `-ln sigmoid(w · difference)` over the training differences by AdaGrad, in their order.
     ///
     /// Source of the step rule: Duchi, Hazan and Singer, JMLR 12, 2011 (diagonal form).
-    pub(crate) fn fit<'a>(differences: impl Iterator<Item = &'a Features> + Clone) -> Self {
+    pub(crate) fn fit(differences: &[&Features]) -> Self {
         let mut model = Self {
             weights: vec![0.0; BUCKETS as usize],
         };
         let mut squares = vec![0.0_f32; BUCKETS as usize];
         for _ in 0..EPOCHS {
-            for row in differences.clone() {
+            for row in differences {
                 // d/ds of -ln sigmoid(s)
                 let gradient = -1.0 / (1.0 + libm::expf(model.score(row)));
                 for (hash, value) in &row.0 {
@@ -153,7 +153,7 @@ mod tests {
     fn one_step_equals_the_rule_worked_by_hand() {
         // One row with one feature: the weights are one number, and the recursion is a loop of three lines.
         let row = Features(vec![(9, 1.0)]);
-        let model = PairwiseLinear::fit(std::iter::once(&row));
+        let model = PairwiseLinear::fit(&[&row]);
         let (mut weight, mut squares) = (0.0_f32, 0.0_f32);
         for _ in 0..EPOCHS {
             let slope = -1.0 / (1.0 + weight.exp());

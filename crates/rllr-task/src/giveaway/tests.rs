@@ -125,7 +125,9 @@ fn a_word_that_tells_only_beside_the_label_is_found() {
 fn a_text_seen_on_the_other_side_is_no_memory() {
     // Each text is chosen once and rejected once: by memory a model would be wrong on every pair.
     let text = |n: usize| format!("text {} of {n} words", n * 7919 % 1009);
-    let pairs: Vec<_> = (0..300).map(|n| pair(n, &text(n), &text((n + 1) % 300))).collect();
+    let pairs: Vec<_> = (0..300)
+        .map(|n| pair(n, &text(n), &text((n + 1) % 300)))
+        .collect();
     let found = measure(&pairs);
     assert!((0.42..0.58).contains(&found.words.accuracy), "{:?}", found.words);
 }

@@ -14,8 +14,7 @@ pub(crate) struct Word<'a> {
 impl Word<'_> {
     /// True if the word says something about the text: a number, a negation, or no function word.
     pub(crate) fn is_content(&self) -> bool {
-        self.is_marked()
-            || (self.key.chars().nth(1).is_some() && !FUNCTION_WORDS.contains(&self.key.as_str()))
+        self.is_marked() || (self.key.chars().nth(1).is_some() && !is_in(&FUNCTION_WORDS, &self.key))
     }
 
     /// True for numbers and negations: the small words that turn a label around.
@@ -61,7 +60,7 @@ pub(crate) fn words(text: &str) -> Vec<Word<'_>> {
 
 fn push_word<'a>(text: &'a str, from: usize, to: usize, found: &mut Vec<Word<'a>>) {
     let word = &text[from..to];
-    let is_entity = text[to..].starts_with(';') && (text[..from].ends_with('#') || ENTITIES.contains(&word));
+    let is_entity = text[to..].starts_with(';') && (text[..from].ends_with('#') || is_in(&ENTITIES, word));
     if is_entity {
         return;
     }
@@ -92,31 +91,36 @@ pub(crate) fn quoted(phrases: &[&str]) -> String {
     text
 }
 
-const ENTITIES: [&str; 6] = ["quot", "lt", "gt", "amp", "nbsp", "apos"];
+/// `words` is sorted.
+fn is_in(words: &[&str], word: &str) -> bool {
+    words.binary_search(&word).is_ok()
+}
+
+const ENTITIES: [&str; 6] = ["amp", "apos", "gt", "lt", "nbsp", "quot"];
 
 const NEGATIONS: [&str; 20] = [
-    "no", "not", "n't", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "can't",
-    "don't", "doesn't", "didn't", "isn't", "wasn't", "aren't", "won't", "hardly",
+    "aren't", "can't", "cannot", "didn't", "doesn't", "don't", "hardly", "isn't", "n't", "neither", "never",
+    "no", "nobody", "none", "nor", "not", "nothing", "wasn't", "without", "won't",
 ];
 
 /// Without "one", which is mostly a pronoun.
 const NUMBER_WORDS: [&str; 14] = [
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "hundred",
-    "thousand", "million",
+    "eight", "eleven", "five", "four", "hundred", "million", "nine", "seven", "six", "ten", "thousand",
+    "three", "twelve", "two",
 ];
 
 /// English words that carry grammar and little content, and pieces that tokenised corpora leave of contractions.
 const FUNCTION_WORDS: [&str; 133] = [
-    "a", "an", "the", "this", "that", "these", "those", "and", "or", "but", "if", "then", "than", "so", "as",
-    "at", "by", "for", "from", "in", "into", "of", "off", "on", "onto", "out", "over", "to", "up", "down",
-    "with", "within", "about", "after", "before", "between", "during", "through", "under", "until", "i",
-    "me", "my", "we", "us", "our", "you", "your", "he", "him", "his", "she", "her", "it", "its", "they",
-    "them", "their", "who", "whom", "whose", "which", "what", "when", "where", "why", "how", "is", "am",
-    "are", "was", "were", "be", "been", "being", "do", "does", "did", "done", "doing", "has", "have", "had",
-    "having", "will", "would", "shall", "should", "can", "could", "may", "might", "must", "there", "here",
-    "some", "any", "each", "both", "all", "such", "own", "same", "other", "another", "just", "also", "too",
-    "very", "while", "because", "though", "although", "however", "ll", "re", "ve", "it's", "i'm", "i've",
-    "that's", "don", "isn", "didn", "one", "said", "says", "say", "per", "via", "yet", "s", "t",
+    "a", "about", "after", "all", "also", "although", "am", "an", "and", "another", "any", "are", "as", "at",
+    "be", "because", "been", "before", "being", "between", "both", "but", "by", "can", "could", "did",
+    "didn", "do", "does", "doing", "don", "done", "down", "during", "each", "for", "from", "had", "has",
+    "have", "having", "he", "her", "here", "him", "his", "how", "however", "i", "i'm", "i've", "if", "in",
+    "into", "is", "isn", "it", "it's", "its", "just", "ll", "may", "me", "might", "must", "my", "of", "off",
+    "on", "one", "onto", "or", "other", "our", "out", "over", "own", "per", "re", "s", "said", "same", "say",
+    "says", "shall", "she", "should", "so", "some", "such", "t", "than", "that", "that's", "the", "their",
+    "them", "then", "there", "these", "they", "this", "those", "though", "through", "to", "too", "under",
+    "until", "up", "us", "ve", "very", "via", "was", "we", "were", "what", "when", "where", "which", "while",
+    "who", "whom", "whose", "why", "will", "with", "within", "would", "yet", "you", "your",
 ];
 
 #[cfg(test)]
@@ -153,6 +157,13 @@ mod tests {
             .map(|word| word.text)
             .collect();
         assert_eq!(content, ["3", "men", "not", "red", "car"]);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn the_word_lists_are_sorted() {
+        for words in [&ENTITIES as &[&str], &NEGATIONS, &NUMBER_WORDS, &FUNCTION_WORDS] {
+            assert!(words.is_sorted(), "binary search needs an order: {words:?}");
+        }
     }
 
     #[wasm_bindgen_test(unsupported = test)]

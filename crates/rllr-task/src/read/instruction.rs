@@ -1,4 +1,4 @@
-//! The released RLLR form, which is LLaMA-Factory's: `instruction`, `input`, `output` (method.md, section 9).
+//! The released RLLR form, which is LLaMA-Factory's: `instruction`, `input`, `output`.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ pub struct DatasetEntry {
     /// The data file.
     pub file_name: String,
     /// Whether `output` holds pairs. The released file has the texts "true" and "false", both of which
-    /// its reader takes for true (method.md, 10.10); here they mean what they say.
+    /// its reader takes for true; here they mean what they say.
     #[serde(default, deserialize_with = "ranking")]
     pub ranking: bool,
 }

@@ -29,7 +29,7 @@ fn the_shared_beginning_is_the_prompt() {
         };
         assert_eq!(found, expected, "{chosen:?} and {rejected:?}");
     };
-    // conformance.md, vector V26, from TRL.
+    // From the tests of TRL (`extract_prompt`).
     check(
         "The sky is blue.",
         "The sky is green.",
