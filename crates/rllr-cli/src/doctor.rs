@@ -1,5 +1,6 @@
 //! `rllr doctor`: what this machine can compute on, and whether it computes right.
 
+use crate::terminal::say;
 use std::fmt::Write as _;
 
 use burn::tensor::Device;
@@ -54,9 +55,9 @@ struct CheckRow {
 pub fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let diagnosis = diagnose();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&diagnosis)?);
+        say!("{}", serde_json::to_string_pretty(&diagnosis)?);
     } else {
-        print!("{}", render(&diagnosis)?);
+        say!("{}", render(&diagnosis)?.trim_end());
     }
     if diagnosis.devices.iter().any(|device| device.usable) {
         return Ok(());

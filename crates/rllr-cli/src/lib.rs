@@ -1,7 +1,6 @@
 //! The native program `rllr`: arguments, files, devices and what people read in a terminal.
 //!
 //! The program is a thin face over the core crates; what it computes is theirs.
-#![allow(clippy::print_stdout, reason = "a terminal program prints")]
 
 pub mod commands;
 pub mod data;
@@ -9,3 +8,4 @@ pub mod pairs;
 pub mod doctor;
 pub mod devices;
 pub mod exit;
+pub mod terminal;

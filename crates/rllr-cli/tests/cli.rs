@@ -63,3 +63,39 @@ fn doctor_gives_programs_the_same_as_people() {
             .all(|check| check["passed"] == true && check["largest_difference"].is_number())
     );
 }
+
+#[test]
+fn a_bad_line_is_named_and_ends_with_code_2() {
+    let folder = std::env::temp_dir().join(format!("rllr-cli-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("rows.jsonl");
+    std::fs::write(
+        &file,
+        "{\"id\":\"x\",\"task\":\"sst2\",\"text\":\"good\",\"label\":\"great\"}\n",
+    )
+    .unwrap();
+    let output = rllr(&["data", "inspect", "--data", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "rows.jsonl, line 1, field `label`: found `great`, expected negative or positive";
+    let message = text(&output.stderr);
+    assert!(message.contains(expected), "{message}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// As behind `| head -0`: whoever stops reading is no error.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_stops_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rllr"))
+        .args(["doctor", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    // Graphics drivers write to standard error what they like; a panic would stand there too.
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+}

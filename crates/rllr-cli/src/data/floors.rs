@@ -1,5 +1,6 @@
 //! `rllr data floors`.
 
+use crate::terminal::say;
 use rllr_task::floors::{
     Floor, FloorConfig, GradedFloor, GradedInput, LabelledInput, best_floor, floors, graded_overlap_floor,
 };
@@ -64,7 +65,7 @@ pub(super) fn run(args: &FloorsArgs) -> anyhow::Result<()> {
         ];
         [vec![line.task.clone(), line.baseline.clone()], numbers.to_vec()].concat()
     });
-    println!(
+    say!(
         "{}",
         table(
             &["task", "baseline", "rows", "accuracy", "macro F1", ""],
@@ -72,7 +73,7 @@ pub(super) fn run(args: &FloorsArgs) -> anyhow::Result<()> {
         )
     );
     for GradedLine { task, floor, .. } in &graded {
-        println!(
+        say!(
             "{task}: word overlap alone reaches Pearson {:.3}, Spearman {:.3}, {} on the rounded grade.",
             floor.pearson,
             floor.spearman,

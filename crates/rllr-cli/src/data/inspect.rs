@@ -1,5 +1,6 @@
 //! `rllr data inspect`.
 
+use crate::terminal::say;
 use std::collections::BTreeMap;
 
 use rllr_task::{Example, Input};
@@ -46,9 +47,9 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
         "longest",
         "labels",
     ];
-    println!("{}", table(&header, summaries.iter().map(row).collect()));
+    say!("{}", table(&header, summaries.iter().map(row).collect()));
     for line in loaded.skipped() {
-        println!("{line}");
+        say!("{line}");
     }
     Ok(())
 }

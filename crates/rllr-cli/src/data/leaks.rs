@@ -1,5 +1,6 @@
 //! `rllr data leaks`.
 
+use crate::terminal::say;
 use rllr_task::hygiene::{Leak, LeakConfig, LeakKind, Part as TextPart, find_leaks};
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ pub(super) fn run(args: &LeaksArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     if report.counts.is_empty() {
-        println!("No training row repeats a held-out text.");
+        say!("No training row repeats a held-out text.");
         return Ok(());
     }
     let rows = report
@@ -65,15 +66,15 @@ pub(super) fn run(args: &LeaksArgs) -> anyhow::Result<()> {
             .concat()
         })
         .collect();
-    println!(
+    say!(
         "{}",
         table(&["training", "held out", "equal rows", "near copies"], rows)
     );
     for leak in report.leaks.iter().take(args.show) {
         let (training, held_out) = ids(leak);
-        println!("\n{} ({})", training.id, describe(leak.kind));
-        println!("  {}", texts_of(training).join(" | "));
-        println!("{}\n  {}", held_out.id, texts_of(held_out).join(" | "));
+        say!("\n{} ({})", training.id, describe(leak.kind));
+        say!("  {}", texts_of(training).join(" | "));
+        say!("{}\n  {}", held_out.id, texts_of(held_out).join(" | "));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What commands print and write: tables, JSON lines, files that are whole or absent.
 
+use crate::terminal::say;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
 ///
 /// If the value cannot be written as JSON.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(value)?);
+    say!("{}", serde_json::to_string(value)?);
     Ok(())
 }
 

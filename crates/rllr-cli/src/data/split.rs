@@ -1,5 +1,6 @@
 //! `rllr data split`.
 
+use crate::terminal::say;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rllr_task::hygiene::split_by_text;
@@ -70,7 +71,7 @@ pub(super) fn run(args: &SplitArgs) -> anyhow::Result<()> {
              }| vec![format!("{task}/{split}"), rows.to_string(), file],
         )
         .collect();
-    println!("{}", table(&["part", "rows", "file"], rows));
+    say!("{}", table(&["part", "rows", "file"], rows));
     Ok(())
 }
 

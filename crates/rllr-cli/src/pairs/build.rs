@@ -1,5 +1,6 @@
 //! `rllr pairs build`.
 
+use crate::terminal::say;
 use std::fs::File;
 use std::io::BufReader;
 
@@ -55,7 +56,7 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<()> {
         summaries.iter().try_for_each(print_json)?;
     } else if !args.quiet {
         print_summaries(&summaries);
-        println!(
+        say!(
             "\n{} pairs written to {}",
             report.pairs,
             args.out.join("pairs.jsonl").display()

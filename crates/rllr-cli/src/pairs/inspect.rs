@@ -1,5 +1,6 @@
 //! `rllr pairs inspect`.
 
+use crate::terminal::say;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -67,7 +68,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
         return summaries.iter().try_for_each(print_json);
     }
     for pair in by_task.values().flatten().take(*show) {
-        println!(
+        say!(
             "{}\n{}\n  chosen:   {:?}\n  rejected: {:?}\n",
             pair.id,
             pair.prompt.trim_end(),

@@ -1,5 +1,6 @@
 //! What `rllr pairs` reports about the pairs of a task.
 
+use crate::terminal::say;
 use rand_chacha::ChaCha8Rng;
 use rllr_task::giveaway::{CueAccuracy, Giveaway, giveaway};
 use rllr_task::mismatch::{Mismatch, PairClass, classify_pair};
@@ -79,7 +80,7 @@ pub(super) fn print_summaries(summaries: &[TaskSummary]) {
             share(PairClass::Unparsable),
         ]
     });
-    println!("\nWhat the two responses differ in:");
+    say!("\nWhat the two responses differ in:");
     let header = [
         "task",
         "pairs",
@@ -88,11 +89,9 @@ pub(super) fn print_summaries(summaries: &[TaskSummary]) {
         "identical",
         "unparsable",
     ];
-    println!("{}", table(&header, rows.collect()));
+    say!("{}", table(&header, rows.collect()));
 
-    println!(
-        "\nHow often chosen is told from rejected without the prompt (cross-validated, 50 % is chance):"
-    );
+    say!("\nHow often chosen is told from rejected without the prompt (cross-validated, 50 % is chance):");
     let rows = summaries.iter().filter_map(|summary| {
         let Giveaway {
             words,
@@ -120,10 +119,10 @@ pub(super) fn print_summaries(summaries: &[TaskSummary]) {
         "author",
         "the longer one",
     ];
-    println!("{}", table(&header, rows.collect()));
+    say!("{}", table(&header, rows.collect()));
     for TaskSummary { task, warnings, .. } in summaries {
         for warning in warnings {
-            println!("{task}: {warning}");
+            say!("{task}: {warning}");
         }
     }
 }
@@ -156,8 +155,8 @@ fn print_build(summaries: &[TaskSummary]) {
         );
         Some(row)
     });
-    println!("Pairs built, and pairs dropped by reason:");
-    println!("{}", table(&header, rows.collect()));
+    say!("Pairs built, and pairs dropped by reason:");
+    say!("{}", table(&header, rows.collect()));
 }
 
 /// `62.4 (61.6-63.2) %`.

@@ -1,7 +1,7 @@
 //! The metrics equal scikit-learn and scipy on every case of `math/classification_metrics.json` and
 //! `math/correlation_metrics.json` in the golden directory: `RLLR_GOLDEN_DIR`, by default `tests/golden` of the
 //! repository.
-
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::disallowed_methods,
     clippy::missing_assert_message,
