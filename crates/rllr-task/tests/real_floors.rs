@@ -33,7 +33,7 @@ fn data_dir() -> Option<PathBuf> {
     if dir.join("floors.json").is_file() {
         return Some(dir);
     }
-    println!("skipped: no floors.json in {} (set RLLR_DATA_DIR)", dir.display());
+    println!("SKIPPED: no floors.json in {} (set RLLR_DATA_DIR)", dir.display());
     None
 }
 

@@ -30,7 +30,7 @@ fn data_dir() -> Option<PathBuf> {
     if dir.join("index.json").is_file() {
         return Some(dir);
     }
-    println!("skipped: no index.json in {} (set RLLR_DATA_DIR)", dir.display());
+    println!("SKIPPED: no index.json in {} (set RLLR_DATA_DIR)", dir.display());
     None
 }
 
