@@ -16,7 +16,13 @@ use std::process::Command;
 pub(super) const TOOLCHAIN: &str = "rllr-web";
 
 /// Packages that are unpacked whole. Each conflicts with another compiler's package.
-const UNPACKED: [&str; 4] = ["rustc-web", "cargo-web", "libstd-rust-web-dev", "rust-web-src"];
+const UNPACKED: [&str; 5] = [
+    "rustc-web",
+    "cargo-web",
+    "rust-web-clippy",
+    "libstd-rust-web-dev",
+    "rust-web-src",
+];
 
 /// Only the standard library is needed of the 340 MB of sources.
 const SOURCES: [&str; 2] = ["./usr/src/rustc-*/library", "./usr/lib/rustlib"];
@@ -26,7 +32,8 @@ pub(super) fn is_linked() -> bool {
     rustup_home().is_some_and(|home| {
         home.join("toolchains")
             .join(TOOLCHAIN)
-            .join("bin/rustc")
+            // Not the compiler itself: earlier versions of this program unpacked it without the lints.
+            .join("bin/cargo-clippy")
             .is_file()
     })
 }
