@@ -32,29 +32,18 @@ pub fn train_step_cases() -> anyhow::Result<Vec<TrainStepFiles>> {
     use anyhow::Context as _;
     use std::fs;
 
-    let folder = directory().join("train_step");
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("golden folder {}", folder.display()))? {
-        let path = entry?.path();
-        let file = |name: &str| path.join(name);
-        cases.push(TrainStepFiles {
-            name: path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            trace: fs::read_to_string(file("trace.json")).with_context(|| format!("{}", path.display()))?,
-            initial: fs::read(file("initial.safetensors"))?,
-            last: fs::read(file("final.safetensors"))?,
-        });
-    }
-    anyhow::ensure!(
-        !cases.is_empty(),
-        "golden folder {} holds no case",
-        folder.display()
-    );
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(cases)
+    case_folders("train_step")?
+        .into_iter()
+        .map(|(name, path)| {
+            Ok(TrainStepFiles {
+                name,
+                trace: fs::read_to_string(path.join("trace.json"))
+                    .with_context(|| format!("{}", path.display()))?,
+                initial: fs::read(path.join("initial.safetensors"))?,
+                last: fs::read(path.join("final.safetensors"))?,
+            })
+        })
+        .collect()
 }
 
 /// The committed cases; a browser has no file system.
@@ -85,4 +74,104 @@ pub fn train_step_cases() -> anyhow::Result<Vec<TrainStepFiles>> {
         };
     }
     Ok(vec![case!("tied_left_padded"), case!("untied_right_padded")])
+}
+
+/// The files of one golden model.
+pub struct ModelFiles {
+    /// Name of the case's folder.
+    pub name: String,
+    /// `config.json`, as transformers 5 writes it.
+    pub config: String,
+    /// `config_legacy.json`, the same as transformers 4 writes it.
+    pub config_legacy: String,
+    /// `cases.json`.
+    pub cases: String,
+    /// `model.safetensors`.
+    pub model: Vec<u8>,
+    /// `gradients.safetensors`.
+    pub gradients: Vec<u8>,
+}
+
+/// Every case below `models`.
+///
+/// # Errors
+///
+/// When the folder or one of a case's files is missing.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn model_cases() -> anyhow::Result<Vec<ModelFiles>> {
+    use std::fs;
+    case_folders("models")?
+        .into_iter()
+        .map(|(name, path)| {
+            let text = |file: &str| fs::read_to_string(path.join(file));
+            Ok(ModelFiles {
+                name,
+                config: text("config.json")?,
+                config_legacy: text("config_legacy.json")?,
+                cases: text("cases.json")?,
+                model: fs::read(path.join("model.safetensors"))?,
+                gradients: fs::read(path.join("gradients.safetensors"))?,
+            })
+        })
+        .collect()
+}
+
+/// The committed cases; a browser has no file system.
+///
+/// # Errors
+///
+/// None; the native form has them.
+#[cfg(target_arch = "wasm32")]
+pub fn model_cases() -> anyhow::Result<Vec<ModelFiles>> {
+    macro_rules! cases {
+        ($($name:literal),*) => {
+            vec![$(ModelFiles {
+                name: $name.to_owned(),
+                config: include_str!(concat!("../golden/models/", $name, "/config.json")).to_owned(),
+                config_legacy: include_str!(concat!("../golden/models/", $name, "/config_legacy.json")).to_owned(),
+                cases: include_str!(concat!("../golden/models/", $name, "/cases.json")).to_owned(),
+                model: include_bytes!(concat!("../golden/models/", $name, "/model.safetensors")).to_vec(),
+                gradients: include_bytes!(concat!("../golden/models/", $name, "/gradients.safetensors")).to_vec(),
+            }),*]
+        };
+    }
+    Ok(cases!(
+        "bloom_six_heads",
+        "glm4",
+        "llama_gqa",
+        "llama_reward",
+        "mistral_sliding_window",
+        "qwen3"
+    ))
+}
+
+/// Name and path of every folder below `part` of the golden directory, sorted.
+///
+/// # Errors
+///
+/// When the folder is missing or empty.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn case_folders(part: &str) -> anyhow::Result<Vec<(String, std::path::PathBuf)>> {
+    use anyhow::Context as _;
+    let folder = directory().join(part);
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("golden folder {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            cases.push((
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                path,
+            ));
+        }
+    }
+    anyhow::ensure!(
+        !cases.is_empty(),
+        "golden folder {} holds no case",
+        folder.display()
+    );
+    cases.sort();
+    Ok(cases)
 }

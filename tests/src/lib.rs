@@ -5,6 +5,7 @@
 )]
 
 pub mod golden;
+pub mod model_cases;
 pub mod train_step;
 
 #[cfg(not(target_arch = "wasm32"))]

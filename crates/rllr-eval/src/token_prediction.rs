@@ -97,9 +97,10 @@ mod tests {
             num_key_value_heads: 1,
             head_dim: 2,
             max_position_embeddings: 8,
-            rms_norm_eps: 1e-6,
+            norm_epsilon: 1e-6,
             rope_theta: 10_000.0,
             tie_word_embeddings: true,
+            ..CausalLmConfig::default()
         };
         let weights = initial_weights(&config, standard_deviation, &mut ChaCha8Rng::seed_from_u64(3));
         CausalLm::from_weights(&config, &weights, &Device::flex()).expect("the weights fit")

@@ -1,22 +1,49 @@
 //! Grouped-query attention.
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
+use crate::lora::{LoraLayer, project};
 use crate::rotary::Rotation;
 
 /// Attention in which several query heads share one key and value head.
 #[derive(Module, Debug)]
 pub struct Attention {
-    pub(crate) q_proj: Linear,
-    pub(crate) k_proj: Linear,
-    pub(crate) v_proj: Linear,
+    pub(crate) projections: Projections,
+    /// Normalises the queries of each head; Qwen 3.
+    pub(crate) q_norm: Option<RmsNorm>,
+    /// Normalises the keys of each head; Qwen 3.
+    pub(crate) k_norm: Option<RmsNorm>,
+    /// Back to the residual stream.
     pub(crate) o_proj: Linear,
     pub(crate) num_attention_heads: usize,
     pub(crate) num_key_value_heads: usize,
     pub(crate) head_dim: usize,
+}
+
+/// How queries, keys and values come out of the residual stream.
+#[derive(Module, Debug)]
+pub enum Projections {
+    /// A matrix for each.
+    Separate(SeparateProjections),
+    /// One matrix for all; BLOOM.
+    Fused(FusedProjection),
+}
+
+/// A matrix each for queries, keys and values.
+#[derive(Module, Debug)]
+pub struct SeparateProjections {
+    pub(crate) q_proj: Linear,
+    pub(crate) k_proj: Linear,
+    pub(crate) v_proj: Linear,
+}
+
+/// One matrix whose columns are, head by head: its query, its key, its value.
+#[derive(Module, Debug)]
+pub struct FusedProjection {
+    pub(crate) query_key_value: Linear,
 }
 
 /// What attention is computed from, heads apart and rotated.
@@ -35,16 +62,80 @@ impl Attention {
     /// # Shapes
     ///
     /// - `x`: `[batch, seq_len, d_model]`
-    pub(crate) fn project(&self, x: Tensor<3>, rotation: &Rotation) -> QueryKeyValue {
+    pub(crate) fn project(
+        &self,
+        x: Tensor<3>,
+        rotation: Option<&Rotation>,
+        adapter: Option<&LoraLayer>,
+    ) -> QueryKeyValue {
+        let QueryKeyValue {
+            queries,
+            keys,
+            values,
+        } = match &self.projections {
+            Projections::Separate(projections) => self.project_separately(projections, x, adapter),
+            Projections::Fused(projection) => self.project_fused(projection, x, adapter),
+        };
+        let place = |x: Tensor<4>, norm: &Option<RmsNorm>| {
+            let x = match norm {
+                Some(norm) => norm.forward(x),
+                None => x,
+            };
+            match rotation {
+                Some(rotation) => rotation.apply(x),
+                None => x,
+            }
+        };
+        QueryKeyValue {
+            queries: place(queries, &self.q_norm),
+            keys: place(keys, &self.k_norm),
+            values,
+        }
+    }
+
+    fn project_separately(
+        &self,
+        projections: &SeparateProjections,
+        x: Tensor<3>,
+        adapter: Option<&LoraLayer>,
+    ) -> QueryKeyValue {
         let [batch, seq_len, _] = x.dims();
         let split = |x: Tensor<3>, heads| x.reshape([batch, seq_len, heads, self.head_dim]).swap_dims(1, 2);
-        let queries = split(self.q_proj.forward(x.clone()), self.num_attention_heads);
-        let keys = split(self.k_proj.forward(x.clone()), self.num_key_value_heads);
-        let values = split(self.v_proj.forward(x), self.num_key_value_heads);
+        let SeparateProjections {
+            q_proj,
+            k_proj,
+            v_proj,
+        } = projections;
+        let queries = project(q_proj, adapter, "self_attn.q_proj", x.clone());
+        let keys = project(k_proj, adapter, "self_attn.k_proj", x.clone());
+        let values = project(v_proj, adapter, "self_attn.v_proj", x);
         QueryKeyValue {
-            queries: rotation.apply(queries),
-            keys: rotation.apply(keys),
-            values,
+            queries: split(queries, self.num_attention_heads),
+            keys: split(keys, self.num_key_value_heads),
+            values: split(values, self.num_key_value_heads),
+        }
+    }
+
+    fn project_fused(
+        &self,
+        projection: &FusedProjection,
+        x: Tensor<3>,
+        adapter: Option<&LoraLayer>,
+    ) -> QueryKeyValue {
+        let [batch, seq_len, _] = x.dims();
+        let (heads, head_dim) = (self.num_attention_heads, self.head_dim);
+        let all = project(
+            &projection.query_key_value,
+            adapter,
+            "self_attn.query_key_value",
+            x,
+        );
+        let all = all.reshape([batch, seq_len, heads, 3 * head_dim]).swap_dims(1, 2);
+        let part = |index| all.clone().narrow(3, index * head_dim, head_dim);
+        QueryKeyValue {
+            queries: part(0),
+            keys: part(1),
+            values: part(2),
         }
     }
 
@@ -57,7 +148,7 @@ impl Attention {
     ///
     /// - `queries`: `[batch, heads, seq_len, head_dim]`
     /// - `keys`, `values`: `[batch, kv_heads, key_len, head_dim]`
-    /// - `attention_bias`: `[batch, 1, seq_len, key_len]`
+    /// - `attention_bias`: `[batch, 1 or heads, seq_len, key_len]`
     /// - output: `[batch, seq_len, d_model]`
     pub(crate) fn attend(
         &self,
@@ -65,6 +156,7 @@ impl Attention {
         keys: Tensor<4>,
         values: Tensor<4>,
         attention_bias: Tensor<4>,
+        adapter: Option<&LoraLayer>,
     ) -> Tensor<3> {
         let [batch, heads, seq_len, head_dim] = queries.dims();
         let [_, kv_heads, key_len, _] = keys.dims();
@@ -79,10 +171,9 @@ impl Attention {
 
         let weights = weights.reshape([batch, kv_heads, grouped_rows, key_len]);
         let attended = weights.matmul(values).reshape([batch, heads, seq_len, head_dim]);
-        self.o_proj.forward(
-            attended
-                .swap_dims(1, 2)
-                .reshape([batch, seq_len, heads * head_dim]),
-        )
+        let attended = attended
+            .swap_dims(1, 2)
+            .reshape([batch, seq_len, heads * head_dim]);
+        project(&self.o_proj, adapter, "self_attn.o_proj", attended)
     }
 }

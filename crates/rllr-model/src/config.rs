@@ -1,35 +1,80 @@
-//! The shape of a model, as Hugging Face's `config.json` states it.
+//! The shape of a model.
+
+mod architecture;
+
+mod rope_scaling;
+
+mod hugging_face;
+
+mod special_token_ids;
+
+pub use architecture::Architecture;
+pub use hugging_face::ModelHead;
+pub use rope_scaling::RopeScaling;
+pub use special_token_ids::SpecialTokenIds;
+
+pub(crate) use architecture::{FeedForwardKind, NormKind, PositionKind, RotaryPairs};
 
 use serde::{Deserialize, Serialize};
 
-/// Shape and constants of a Llama-style causal language model.
+use crate::tensor_shapes::tensor_shapes;
+
+/// Shape and constants of a causal language model.
 ///
 /// Field names are those of `config.json`; see [`CausalLmConfig::from_hugging_face`] for reading one.
+/// The defaults are those of transformers' `LlamaConfig`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct CausalLmConfig {
-    /// Number of token ids; ids are `0..vocab_size`.
+    /// The family, which decides what the sizes leave open. Default Llama.
+    pub architecture: Architecture,
+    /// Number of token ids; ids are `0..vocab_size`. Default 32,000.
     pub vocab_size: usize,
-    /// Width of the residual stream, `d_model`.
+    /// Width of the residual stream, `d_model`. Default 4,096.
     pub hidden_size: usize,
-    /// Inner width of the feed-forward network.
+    /// Inner width of the feed-forward network. Default 11,008.
     pub intermediate_size: usize,
-    /// Number of decoder blocks.
+    /// Number of decoder blocks. Default 32.
     pub num_hidden_layers: usize,
-    /// Number of query heads.
+    /// Number of query heads. Default 32.
     pub num_attention_heads: usize,
-    /// Number of key and value heads; divides `num_attention_heads`.
+    /// Number of key and value heads; divides `num_attention_heads`. Default 32.
     pub num_key_value_heads: usize,
-    /// Width of one head; even, because rotary embeddings turn pairs.
+    /// Width of one head; even, because rotary embeddings turn pairs. Default 128.
     pub head_dim: usize,
-    /// Longest sequence in tokens, prompt and response together.
+    /// Longest sequence in tokens, prompt and response together. Default 2,048.
     pub max_position_embeddings: usize,
-    /// Added to the mean square in RMS normalisation.
-    pub rms_norm_eps: f64,
-    /// Base of the rotary frequencies.
+    /// Added to the mean square or variance in normalisation. Default 1e-6.
+    #[serde(alias = "rms_norm_eps", alias = "layer_norm_epsilon")]
+    pub norm_epsilon: f64,
+    /// Base of the rotary frequencies. Default 10,000. Not used by BLOOM.
     pub rope_theta: f64,
-    /// Whether the output layer is the transposed embedding.
+    /// How the rotary frequencies are stretched for longer texts. Default: not at all.
+    pub rope_scaling: RopeScaling,
+    /// Share of each head that rotary embeddings turn. Default 1, the whole head; GLM turns half.
+    pub partial_rotary_factor: f64,
+    /// Whether queries, keys and values have biases. Default false.
+    pub attention_bias: bool,
+    /// Whether the feed-forward network has biases. Default false.
+    pub mlp_bias: bool,
+    /// What each block's queries see, by block; empty when all see everything before them. Default empty.
+    pub layer_types: Vec<LayerType>,
+    /// How many tokens a query of a `sliding_attention` block sees, its own included. Default none.
+    pub sliding_window: Option<usize>,
+    /// Whether the residual stream goes on from the normalised input of a branch; BLOOM only. Default false.
+    pub apply_residual_connection_post_layernorm: bool,
+    /// Whether the output layer is the transposed embedding. Default false.
     pub tie_word_embeddings: bool,
+}
+
+/// What the queries of a block see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerType {
+    /// All tokens before them, and their own.
+    FullAttention,
+    /// The last `sliding_window` tokens, their own included.
+    SlidingAttention,
 }
 
 /// What is wrong with a model configuration.
@@ -50,56 +95,71 @@ pub enum ConfigError {
     },
 }
 
-impl CausalLmConfig {
-    /// Reads a Llama `config.json`, in the dialect of transformers 4 or 5.
-    ///
-    /// Keys that do not change the computation are ignored, as the field's readers do.
-    /// Keys that do change it and that this decoder does not implement are errors:
-    /// a model must never load and then compute something else.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] when the text is not JSON, a needed key is missing, or a value is not supported.
-    pub fn from_hugging_face(json: &str) -> Result<Self, ConfigError> {
-        let file: HuggingFaceConfig = serde_json::from_str(json)?;
-        file.reject_unsupported()?;
-        let rope = file.rope_parameters.unwrap_or_default();
-        let num_key_value_heads = file.num_key_value_heads.unwrap_or(file.num_attention_heads);
-        let head_dim = match file.head_dim {
-            Some(head_dim) => head_dim,
-            None => {
-                check_divides(
-                    "hidden_size",
-                    file.hidden_size,
-                    "num_attention_heads",
-                    file.num_attention_heads,
-                )?;
-                file.hidden_size / file.num_attention_heads
-            }
-        };
-        let config = Self {
-            vocab_size: file.vocab_size,
-            hidden_size: file.hidden_size,
-            intermediate_size: file.intermediate_size,
-            num_hidden_layers: file.num_hidden_layers,
-            num_attention_heads: file.num_attention_heads,
-            num_key_value_heads,
-            head_dim,
-            max_position_embeddings: file.max_position_embeddings,
-            rms_norm_eps: file.rms_norm_eps,
-            rope_theta: rope.rope_theta.or(file.rope_theta).unwrap_or(10_000.0),
-            tie_word_embeddings: file.tie_word_embeddings,
-        };
-        config.validate()?;
-        Ok(config)
+impl Default for CausalLmConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Llama,
+            vocab_size: 32_000,
+            hidden_size: 4_096,
+            intermediate_size: 11_008,
+            num_hidden_layers: 32,
+            num_attention_heads: 32,
+            num_key_value_heads: 32,
+            head_dim: 128,
+            max_position_embeddings: 2_048,
+            norm_epsilon: 1e-6,
+            rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Default,
+            partial_rotary_factor: 1.0,
+            attention_bias: false,
+            mlp_bias: false,
+            layer_types: Vec::new(),
+            sliding_window: None,
+            apply_residual_connection_post_layernorm: false,
+            tie_word_embeddings: false,
+        }
     }
+}
 
+impl CausalLmConfig {
     /// Checks that the sizes fit each other.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Value`] naming the first field that does not fit.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_sizes()?;
+        check_divides(
+            "num_attention_heads",
+            self.num_attention_heads,
+            "num_key_value_heads",
+            self.num_key_value_heads,
+        )?;
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(value_error("head_dim", self.head_dim, "an even number"));
+        }
+        for (field, value) in [
+            ("norm_epsilon", self.norm_epsilon),
+            ("rope_theta", self.rope_theta),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(value_error(field, value, "a finite number above 0"));
+            }
+        }
+        let turned = self.head_dim as f64 * self.partial_rotary_factor;
+        if !(self.partial_rotary_factor > 0.0 && self.partial_rotary_factor <= 1.0 && turned % 2.0 == 0.0) {
+            let expected = "at most 1, turning an even number of a head's columns";
+            return Err(value_error(
+                "partial_rotary_factor",
+                self.partial_rotary_factor,
+                expected,
+            ));
+        }
+        self.rope_scaling.validate()?;
+        self.validate_layer_types()
+    }
+
+    fn validate_sizes(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -111,116 +171,68 @@ impl CausalLmConfig {
             ("max_position_embeddings", self.max_position_embeddings),
         ];
         for (field, size) in sizes {
-            if size == 0 {
-                return Err(value_error(field, 0, "at least 1"));
-            }
-        }
-        check_divides(
-            "num_attention_heads",
-            self.num_attention_heads,
-            "num_key_value_heads",
-            self.num_key_value_heads,
-        )?;
-        if !self.head_dim.is_multiple_of(2) {
-            return Err(value_error("head_dim", self.head_dim, "an even number"));
-        }
-        for (field, value) in [
-            ("rms_norm_eps", self.rms_norm_eps),
-            ("rope_theta", self.rope_theta),
-        ] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(value_error(field, value, "a finite number above 0"));
+            // The upper bound is far above every model; products of two sizes then fit into 64 bits.
+            if size == 0 || size > MAX_SIZE {
+                return Err(value_error(field, size, format!("1 to {MAX_SIZE}")));
             }
         }
         Ok(())
+    }
+
+    fn validate_layer_types(&self) -> Result<(), ConfigError> {
+        if !self.layer_types.is_empty() && self.layer_types.len() != self.num_hidden_layers {
+            let expected = format!("one for each of the {} layers", self.num_hidden_layers);
+            return Err(value_error(
+                "layer_types",
+                format!("{} entries", self.layer_types.len()),
+                expected,
+            ));
+        }
+        let slides = self.layer_types.contains(&LayerType::SlidingAttention);
+        match self.sliding_window {
+            Some(0) => Err(value_error("sliding_window", 0, "at least 1, or none")),
+            None if slides => Err(value_error(
+                "sliding_window",
+                "none",
+                "a number, as layer_types slide",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many tokens the queries of block `layer` see, their own included; `None` when all.
+    #[must_use]
+    pub fn window_of(&self, layer: usize) -> Option<usize> {
+        match self.layer_types.get(layer) {
+            Some(LayerType::SlidingAttention) => self.sliding_window,
+            _ => None,
+        }
+    }
+
+    /// How many columns of a head rotary embeddings turn.
+    #[must_use]
+    pub fn rotary_dim(&self) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of head_dim, checked to be whole"
+        )]
+        let turned = (self.head_dim as f64 * self.partial_rotary_factor) as usize;
+        turned
     }
 
     /// Number of parameters, counting a tied output layer once.
     #[must_use]
     pub fn num_parameters(&self) -> usize {
-        let heads = 2 * self.num_attention_heads + 2 * self.num_key_value_heads;
-        let attention = self.hidden_size * self.head_dim * heads;
-        let feed_forward = 3 * self.hidden_size * self.intermediate_size;
-        let block = attention + feed_forward + 2 * self.hidden_size;
-        let embeddings = self.vocab_size * self.hidden_size * if self.tie_word_embeddings { 1 } else { 2 };
-        self.num_hidden_layers * block + embeddings + self.hidden_size
+        tensor_shapes(self)
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum()
     }
 }
 
-/// The keys of `config.json` that change the computation, in both dialects.
-#[derive(Deserialize)]
-struct HuggingFaceConfig {
-    model_type: String,
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    #[serde(default = "default_max_position_embeddings")]
-    max_position_embeddings: usize,
-    #[serde(default = "default_rms_norm_eps")]
-    rms_norm_eps: f64,
-    rope_theta: Option<f64>,
-    rope_parameters: Option<RopeParameters>,
-    rope_scaling: Option<RopeParameters>,
-    #[serde(default)]
-    tie_word_embeddings: bool,
-    #[serde(default)]
-    attention_bias: bool,
-    #[serde(default)]
-    mlp_bias: bool,
-    #[serde(default = "default_hidden_act")]
-    hidden_act: String,
-}
-
-/// Rotary settings: `rope_parameters` in transformers 5, `rope_scaling` in 4.
-#[derive(Default, Deserialize)]
-struct RopeParameters {
-    rope_theta: Option<f64>,
-    #[serde(alias = "type")]
-    rope_type: Option<String>,
-}
-
-// The defaults of transformers' `LlamaConfig`, which leaves out keys that equal them.
-fn default_max_position_embeddings() -> usize {
-    2048
-}
-
-fn default_rms_norm_eps() -> f64 {
-    1e-6
-}
-
-fn default_hidden_act() -> String {
-    "silu".to_owned()
-}
-
-impl HuggingFaceConfig {
-    fn reject_unsupported(&self) -> Result<(), ConfigError> {
-        if self.model_type != "llama" {
-            return Err(value_error("model_type", &self.model_type, "llama"));
-        }
-        if self.hidden_act != "silu" {
-            return Err(value_error("hidden_act", &self.hidden_act, "silu"));
-        }
-        for (field, value) in [
-            ("attention_bias", self.attention_bias),
-            ("mlp_bias", self.mlp_bias),
-        ] {
-            if value {
-                return Err(value_error(field, value, "false"));
-            }
-        }
-        for rope in [&self.rope_parameters, &self.rope_scaling].into_iter().flatten() {
-            match rope.rope_type.as_deref() {
-                None | Some("default") => {}
-                Some(other) => return Err(value_error("rope_type", other, "default")),
-            }
-        }
-        Ok(())
-    }
-}
+/// Largest size that is believed.
+const MAX_SIZE: usize = 1 << 24;
 
 fn value_error(
     field: &'static str,
@@ -251,69 +263,4 @@ fn check_divides(
 }
 
 #[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    const LLAMA: &str = r#"{"model_type": "llama", "vocab_size": 64, "hidden_size": 16, "intermediate_size": 20,
-        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "use_cache": true, REST}"#;
-
-    fn read(rest: &str) -> Result<CausalLmConfig, ConfigError> {
-        CausalLmConfig::from_hugging_face(&LLAMA.replace("REST", rest))
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn both_dialects_give_the_same_model() {
-        let five =
-            read(r#""rope_parameters": {"rope_theta": 5e5, "rope_type": "default"}, "dtype": "float32""#);
-        let four = read(r#""rope_theta": 5e5, "rope_scaling": null, "torch_dtype": "float32""#);
-        assert_eq!(five.unwrap(), four.unwrap());
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn missing_keys_take_the_defaults_of_transformers() {
-        let config = read(r#""rope_scaling": null"#).unwrap();
-        assert_eq!(
-            (config.head_dim, config.rope_theta, config.rms_norm_eps),
-            (4, 1e4, 1e-6)
-        );
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn what_would_compute_something_else_is_refused() {
-        let cases = [
-            (
-                r#""attention_bias": true"#,
-                "attention_bias is true, expected false",
-            ),
-            (
-                r#""rope_scaling": {"type": "linear", "factor": 2.0}"#,
-                "rope_type is linear, expected default",
-            ),
-            (r#""hidden_act": "gelu""#, "hidden_act is gelu, expected silu"),
-            (r#""head_dim": 5"#, "head_dim is 5, expected an even number"),
-            (
-                r#""rope_theta": 0"#,
-                "rope_theta is 0, expected a finite number above 0",
-            ),
-        ];
-        for (rest, expected) in cases {
-            let message = read(rest).unwrap_err().to_string();
-            assert_eq!(message, format!("config.json: {expected}"));
-        }
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn sizes_that_do_not_fit_are_refused() {
-        let json = LLAMA
-            .replace("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3")
-            .replace(", REST", "");
-        let message = CausalLmConfig::from_hugging_face(&json).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "config.json: num_attention_heads is 4, expected a multiple of num_key_value_heads, which is 3"
-        );
-        assert!(CausalLmConfig::from_hugging_face("{}").is_err());
-    }
-}
+mod tests;

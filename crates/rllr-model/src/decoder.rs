@@ -1,257 +1,155 @@
-//! The Llama-style decoder: embedding, blocks, normalisation, output layer.
+//! The decoder: embedding, blocks, normalisation.
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear, RmsNorm};
-use burn::tensor::activation::silu;
-use burn::tensor::module::linear;
-use burn::tensor::{Device, Tensor};
+use burn::nn::Embedding;
+use burn::tensor::{Tensor, TensorData};
 
-use crate::attention::{Attention, QueryKeyValue};
-use crate::kv_cache::LayerCache;
+use crate::alibi::alibi_bias;
+use crate::block::{Block, BlockContext};
+use crate::lora::LoraAdapter;
+use crate::norm::Norm;
 use crate::rotary::{RotaryTable, Rotation};
-use crate::weights::{WeightReader, Weights, WeightsError};
-use crate::{CacheFull, CausalLmConfig, DecoderInput, KvCache};
+use crate::token_batch::UNSEEN;
+use crate::{CacheFull, DecoderInput, KvCache};
 
-/// A causal language model: for every token, scores of the token that follows.
+/// A decoder without anything on top: token ids in, one vector a token out.
 ///
-/// Field names are those of Hugging Face's tensors, so that a path through this struct is a tensor name.
-#[derive(Module, Debug)]
-pub struct CausalLm {
-    model: Decoder,
-    /// `None` when the output layer is the transposed embedding.
-    lm_head: Option<Linear>,
-}
-
-/// The decoder without its output layer.
+/// Field names are those of Llama's tensors, so that a path through this struct is a tensor name.
 #[derive(Module, Debug)]
 pub struct Decoder {
-    embed_tokens: Embedding,
-    layers: Vec<Block>,
-    norm: RmsNorm,
-    rotary: RotaryTable,
+    pub(crate) embed_tokens: Embedding,
+    /// BLOOM.
+    pub(crate) embedding_norm: Option<Norm>,
+    pub(crate) layers: Vec<Block>,
+    pub(crate) norm: Norm,
+    pub(crate) positions: Positions,
+    /// How many tokens a query sees, block by block; `None` when all.
+    #[module(skip)]
+    pub(crate) windows: Vec<Option<usize>>,
 }
 
-/// One decoder block: attention and feed-forward, each normalised before and added after.
+/// How the decoder knows where a token stands.
 #[derive(Module, Debug)]
-pub struct Block {
-    input_layernorm: RmsNorm,
-    self_attn: Attention,
-    post_attention_layernorm: RmsNorm,
-    mlp: FeedForward,
+pub enum Positions {
+    /// Queries and keys are turned.
+    Rotary(RotaryTable),
+    /// Attention scores are lowered with the distance; the slope of each head, `[1, heads, 1, 1]`.
+    Alibi(Tensor<4>),
 }
 
-/// The SwiGLU feed-forward network: `(silu(x G) · x U) D`; Shazeer 2020 (arXiv 2002.05202).
-#[derive(Module, Debug)]
-pub struct FeedForward {
-    gate_proj: Linear,
-    up_proj: Linear,
-    down_proj: Linear,
-}
-
-impl CausalLm {
-    /// Builds a model from its weights.
-    ///
-    /// On a device with autodiff the parameters are trainable.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsError`] when a tensor is missing, has another shape, or is not part of such a model.
-    pub fn from_weights(
-        config: &CausalLmConfig,
-        weights: &Weights,
-        device: &Device,
-    ) -> Result<Self, WeightsError> {
-        let mut reader = WeightReader::new(weights, device);
-        let model = Decoder::read(config, &mut reader)?;
-        let lm_head = if config.tie_word_embeddings {
-            None
-        } else {
-            Some(reader.linear("lm_head", config.hidden_size, config.vocab_size)?)
-        };
-        reader.finish()?;
-        Ok(Self { model, lm_head })
-    }
-
-    /// Reads all tokens at once.
-    ///
-    /// # Shapes
-    ///
-    /// - output: logits, `[batch, seq_len, vocab_size]`; those of a position score the token after it, those of
-    ///   padding are arbitrary
-    #[must_use]
-    pub fn forward(&self, input: &DecoderInput) -> Tensor<3> {
-        self.logits(self.model.forward(input))
-    }
-
-    /// Reads the tokens after those in the cache, and adds them to it.
-    ///
-    /// # Shapes
-    ///
-    /// - output: logits of the new tokens, `[batch, seq_len, vocab_size]`
-    ///
-    /// # Errors
-    ///
-    /// [`CacheFull`] when they do not fit; the cache is then unchanged.
-    pub fn forward_cached(&self, input: &DecoderInput, cache: &mut KvCache) -> Result<Tensor<3>, CacheFull> {
-        Ok(self.logits(self.model.forward_cached(input, cache)?))
-    }
-
-    /// What the output layer reads: `[batch, seq_len, d_model]`.
-    ///
-    /// For losses that compute the logits themselves, in chunks; [`CausalLm::forward`] gives them all.
-    #[must_use]
-    pub fn hidden_states(&self, input: &DecoderInput) -> Tensor<3> {
-        self.model.forward(input)
-    }
-
-    /// The output layer, `[d_model, vocab_size]`: logits are hidden states times this.
-    #[must_use]
-    pub fn output_weight(&self) -> Tensor<2> {
-        match &self.lm_head {
-            Some(lm_head) => lm_head.weight.val(),
-            None => self.model.embed_tokens.weight.val().transpose(),
-        }
-    }
-
-    /// `[batch, seq_len, d_model]` -> `[batch, seq_len, vocab_size]`.
-    fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        linear(hidden, self.output_weight(), None)
-    }
+/// What the blocks share in one forward pass.
+pub struct Pass<'a> {
+    rotation: Option<Rotation>,
+    /// For blocks whose queries see everything before them, `[batch, 1 or heads, seq_len, key_len]`.
+    full_bias: Tensor<4>,
+    /// For blocks with a window, by its length.
+    windowed_biases: Vec<(usize, Tensor<4>)>,
+    adapter: Option<&'a LoraAdapter>,
 }
 
 impl Decoder {
-    fn read(config: &CausalLmConfig, reader: &mut WeightReader<'_>) -> Result<Self, WeightsError> {
-        let width = config.hidden_size;
-        let embed_tokens = reader.embedding("model.embed_tokens", config.vocab_size, width)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| Block::read(config, &format!("model.layers.{layer}"), reader))
-            .collect::<Result<_, _>>()?;
-        let norm = reader.rms_norm("model.norm", width, config.rms_norm_eps)?;
-        let rotary = RotaryTable::new(
-            config.max_position_embeddings,
-            config.head_dim,
-            config.rope_theta,
-            reader.device(),
-        );
-        Ok(Self {
-            embed_tokens,
-            layers,
-            norm,
-            rotary,
-        })
+    /// Reads all tokens at once: hidden states after the last block, normalised, `[batch, seq_len, d_model]`.
+    #[must_use]
+    pub fn forward(&self, input: &DecoderInput, adapter: Option<&LoraAdapter>) -> Tensor<3> {
+        let pass = self.pass(input, adapter);
+        let embedded = self.embed(input);
+        let x = (0..self.num_blocks()).fold(embedded, |x, layer| self.block(layer, x, &pass));
+        self.normalize(x)
     }
 
-    /// Hidden states after the last block, normalised, `[batch, seq_len, d_model]`.
-    fn forward(&self, input: &DecoderInput) -> Tensor<3> {
-        let rotation = self.rotary.at(input.positions.clone());
-        let mut x = self.embed_tokens.forward(input.tokens.clone());
-        for block in &self.layers {
-            x = block.forward(x, &rotation, &input.attention_bias);
+    /// Reads the tokens after those in the cache, and adds them to it.
+    pub(crate) fn forward_cached(
+        &self,
+        input: &DecoderInput,
+        cache: &mut KvCache,
+        adapter: Option<&LoraAdapter>,
+    ) -> Result<Tensor<3>, CacheFull> {
+        let [_, seq_len] = input.tokens.dims();
+        let start = cache.claim(seq_len)?;
+        let pass = self.pass(input, adapter);
+        let mut x = self.embed(input);
+        for (layer, layer_cache) in cache.layers.iter_mut().enumerate() {
+            x = self.layers[layer].forward_cached(x, &self.context(layer, &pass), start, layer_cache);
         }
+        Ok(self.normalize(x))
+    }
+
+    /// Number of blocks.
+    #[must_use]
+    pub fn num_blocks(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// What the blocks share in a forward pass over `input`.
+    ///
+    /// This and the three methods below are the steps of [`Decoder::forward`], for those who need what lies between
+    /// them, such as training that keeps only the blocks' inputs.
+    #[must_use]
+    pub fn pass<'a>(&self, input: &DecoderInput, adapter: Option<&'a LoraAdapter>) -> Pass<'a> {
+        let (rotation, full_bias) = match &self.positions {
+            Positions::Rotary(table) => (Some(table.at(input.positions())), input.attention_bias.clone()),
+            Positions::Alibi(slopes) => {
+                let bias = alibi_bias(slopes, input.key_positions.clone()) + input.attention_bias.clone();
+                (None, bias)
+            }
+        };
+        let mut lengths: Vec<usize> = self.windows.iter().flatten().copied().collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let windowed_biases = lengths
+            .into_iter()
+            .map(|window| (window, full_bias.clone() + window_bias(window, &full_bias)))
+            .collect();
+        Pass {
+            rotation,
+            full_bias,
+            windowed_biases,
+            adapter,
+        }
+    }
+
+    /// The first block's input, `[batch, seq_len, d_model]`.
+    #[must_use]
+    pub fn embed(&self, input: &DecoderInput) -> Tensor<3> {
+        let x = self.embed_tokens.forward(input.tokens.clone());
+        match &self.embedding_norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+
+    /// Block `layer`, counted from 0: `[batch, seq_len, d_model]` -> `[batch, seq_len, d_model]`.
+    #[must_use]
+    pub fn block(&self, layer: usize, x: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
+        self.layers[layer].forward(x, &self.context(layer, pass))
+    }
+
+    /// What follows the last block, `[batch, seq_len, d_model]`.
+    #[must_use]
+    pub fn normalize(&self, x: Tensor<3>) -> Tensor<3> {
         self.norm.forward(x)
     }
 
-    fn forward_cached(&self, input: &DecoderInput, cache: &mut KvCache) -> Result<Tensor<3>, CacheFull> {
-        let [_, seq_len] = input.tokens.dims();
-        let start = cache.claim(seq_len)?;
-        let rotation = self.rotary.at(input.positions.clone());
-        let mut x = self.embed_tokens.forward(input.tokens.clone());
-        for (block, layer_cache) in self.layers.iter().zip(&mut cache.layers) {
-            x = block.forward_cached(x, &rotation, &input.attention_bias, start, layer_cache);
+    fn context<'a>(&self, layer: usize, pass: &'a Pass<'_>) -> BlockContext<'a> {
+        let windowed = self.windows[layer]
+            .and_then(|window| pass.windowed_biases.iter().find(|(length, _)| *length == window));
+        BlockContext {
+            rotation: pass.rotation.as_ref(),
+            attention_bias: windowed.map_or(&pass.full_bias, |(_, bias)| bias),
+            adapter: pass.adapter.map(|adapter| &adapter.layers[layer]),
         }
-        Ok(self.norm.forward(x))
     }
 }
 
-impl Block {
-    fn read(
-        config: &CausalLmConfig,
-        path: &str,
-        reader: &mut WeightReader<'_>,
-    ) -> Result<Self, WeightsError> {
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let queries = config.num_attention_heads * config.head_dim;
-        let keys = config.num_key_value_heads * config.head_dim;
-        Ok(Self {
-            input_layernorm: reader.rms_norm(
-                &format!("{path}.input_layernorm"),
-                width,
-                config.rms_norm_eps,
-            )?,
-            self_attn: Attention {
-                q_proj: reader.linear(&format!("{path}.self_attn.q_proj"), width, queries)?,
-                k_proj: reader.linear(&format!("{path}.self_attn.k_proj"), width, keys)?,
-                v_proj: reader.linear(&format!("{path}.self_attn.v_proj"), width, keys)?,
-                o_proj: reader.linear(&format!("{path}.self_attn.o_proj"), queries, width)?,
-                num_attention_heads: config.num_attention_heads,
-                num_key_value_heads: config.num_key_value_heads,
-                head_dim: config.head_dim,
-            },
-            post_attention_layernorm: reader.rms_norm(
-                &format!("{path}.post_attention_layernorm"),
-                width,
-                config.rms_norm_eps,
-            )?,
-            mlp: FeedForward {
-                gate_proj: reader.linear(&format!("{path}.mlp.gate_proj"), width, inner)?,
-                up_proj: reader.linear(&format!("{path}.mlp.up_proj"), width, inner)?,
-                down_proj: reader.linear(&format!("{path}.mlp.down_proj"), inner, width)?,
-            },
-        })
-    }
-
-    fn forward(&self, x: Tensor<3>, rotation: &Rotation, attention_bias: &Tensor<4>) -> Tensor<3> {
-        let QueryKeyValue {
-            queries,
-            keys,
-            values,
-        } = self.project(&x, rotation);
-        self.finish(x, queries, keys, values, attention_bias)
-    }
-
-    fn forward_cached(
-        &self,
-        x: Tensor<3>,
-        rotation: &Rotation,
-        attention_bias: &Tensor<4>,
-        start: usize,
-        cache: &mut LayerCache,
-    ) -> Tensor<3> {
-        let QueryKeyValue {
-            queries,
-            keys,
-            values,
-        } = self.project(&x, rotation);
-        let (keys, values) = cache.append(start, keys, values);
-        self.finish(x, queries, keys, values, attention_bias)
-    }
-
-    fn project(&self, x: &Tensor<3>, rotation: &Rotation) -> QueryKeyValue {
-        self.self_attn
-            .project(self.input_layernorm.forward(x.clone()), rotation)
-    }
-
-    /// Everything behind the projections, which is the same with and without a cache.
-    fn finish(
-        &self,
-        x: Tensor<3>,
-        queries: Tensor<4>,
-        keys: Tensor<4>,
-        values: Tensor<4>,
-        attention_bias: &Tensor<4>,
-    ) -> Tensor<3> {
-        let x = x + self
-            .self_attn
-            .attend(queries, keys, values, attention_bias.clone());
-        let normed = self.post_attention_layernorm.forward(x.clone());
-        x + self.mlp.forward(normed)
-    }
-}
-
-impl FeedForward {
-    /// `[batch, seq_len, d_model]` -> `[batch, seq_len, d_model]`.
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let gate = silu(self.gate_proj.forward(x.clone()));
-        self.down_proj.forward(gate * self.up_proj.forward(x))
-    }
+/// 0 where a query sees a key through its window, else a very negative number, `[1, 1, seq_len, key_len]`.
+///
+/// A query sees the last `window` columns, its own included; source: `sliding_window_overlay` in transformers 5.23.
+/// The queries are the last columns of the keys.
+fn window_bias(window: usize, bias: &Tensor<4>) -> Tensor<4> {
+    let [_, _, seq_len, key_len] = bias.dims();
+    let first_query = key_len - seq_len;
+    let values: Vec<f32> = (first_query..key_len)
+        .flat_map(|query| (0..key_len).map(move |key| if key + window > query { 0.0 } else { UNSEEN }))
+        .collect();
+    Tensor::from_data(TensorData::new(values, [1, 1, seq_len, key_len]), &bias.device())
 }

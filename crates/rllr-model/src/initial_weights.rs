@@ -2,9 +2,9 @@
 
 use rand::Rng;
 
-use crate::{CausalLmConfig, HostTensor, Weights};
+use crate::{CausalLmConfig, HostTensor, Weights, tensor_shapes};
 
-/// Fresh weights: matrices from a normal distribution, normalisations one.
+/// Fresh weights: matrices from a normal distribution, normalisations one, biases zero.
 ///
 /// Drawn on the host from the caller's generator, so that every device and target starts from the same bits.
 /// Source: `LlamaPreTrainedModel._init_weights` in transformers 5.23, where `standard_deviation` is
@@ -14,7 +14,9 @@ pub fn initial_weights(config: &CausalLmConfig, standard_deviation: f64, rng: &m
     let mut weights = Weights::default();
     for (name, shape) in tensor_shapes(config) {
         let len = shape.iter().product();
-        let data = if shape.len() == 1 {
+        let data = if name.ends_with(".bias") {
+            vec![0.0; len]
+        } else if shape.len() == 1 {
             vec![1.0; len]
         } else {
             (0..len)
@@ -26,40 +28,10 @@ pub fn initial_weights(config: &CausalLmConfig, standard_deviation: f64, rng: &m
     weights
 }
 
-/// Name and shape of every tensor, in the order of the forward pass.
-fn tensor_shapes(config: &CausalLmConfig) -> Vec<(String, Vec<usize>)> {
-    let width = config.hidden_size;
-    let queries = config.num_attention_heads * config.head_dim;
-    let keys = config.num_key_value_heads * config.head_dim;
-    let mut shapes = vec![(
-        "model.embed_tokens.weight".to_owned(),
-        vec![config.vocab_size, width],
-    )];
-    for layer in 0..config.num_hidden_layers {
-        let block = [
-            ("input_layernorm", vec![width]),
-            ("self_attn.q_proj", vec![queries, width]),
-            ("self_attn.k_proj", vec![keys, width]),
-            ("self_attn.v_proj", vec![keys, width]),
-            ("self_attn.o_proj", vec![width, queries]),
-            ("post_attention_layernorm", vec![width]),
-            ("mlp.gate_proj", vec![config.intermediate_size, width]),
-            ("mlp.up_proj", vec![config.intermediate_size, width]),
-            ("mlp.down_proj", vec![width, config.intermediate_size]),
-        ];
-        shapes.extend(block.map(|(name, shape)| (format!("model.layers.{layer}.{name}.weight"), shape)));
-    }
-    shapes.push(("model.norm.weight".to_owned(), vec![width]));
-    if !config.tie_word_embeddings {
-        shapes.push(("lm_head.weight".to_owned(), vec![config.vocab_size, width]));
-    }
-    shapes
-}
-
 /// One draw from N(0, 1): `√(−2 ln u₁) · cos(2π u₂)`; Box and Muller 1958.
 ///
 /// On `libm`, because the platforms' own logarithms and cosines differ in the last bit.
-fn standard_normal(rng: &mut impl Rng) -> f64 {
+pub(crate) fn standard_normal(rng: &mut impl Rng) -> f64 {
     // 53 random bits; shifted by half a step, so that the logarithm never sees 0.
     let mut uniform = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
     let radius = libm::sqrt(-2.0 * libm::log(uniform()));

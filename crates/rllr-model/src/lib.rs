@@ -15,20 +15,40 @@
 
 mod config;
 mod token_batch;
+mod causal_lm;
+mod scalar_model;
 mod decoder;
+mod block;
 mod attention;
+mod feed_forward;
+mod norm;
 mod rotary;
+mod alibi;
+mod lora;
 mod kv_cache;
 mod log_probs;
+mod tensor_shapes;
 mod weights;
+mod build;
+mod parameter_names;
 mod initial_weights;
 
-pub use attention::Attention;
-pub use config::{CausalLmConfig, ConfigError};
-pub use decoder::{Block, CausalLm, Decoder, FeedForward};
+pub use attention::{Attention, FusedProjection, Projections, SeparateProjections};
+pub use block::Block;
+pub use causal_lm::{AdaptedLm, CausalLm};
+pub use config::{
+    Architecture, CausalLmConfig, ConfigError, LayerType, ModelHead, RopeScaling, SpecialTokenIds,
+};
+pub use decoder::{Decoder, Pass, Positions};
+pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 pub use initial_weights::initial_weights;
 pub use kv_cache::{CacheFull, KvCache};
 pub use log_probs::{masked_mean, token_log_probs};
+pub use lora::{LoraAdapter, LoraLayer, LowRank};
+pub use norm::Norm;
+pub use parameter_names::{ParameterLayout, ParameterName};
 pub use rotary::RotaryTable;
+pub use scalar_model::{HeadInitialization, ScalarHead, ScalarModel, last_values};
+pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
 pub use weights::{HostTensor, Weights, WeightsError};

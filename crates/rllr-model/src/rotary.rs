@@ -1,83 +1,115 @@
-//! Rotary position embeddings in the half-split order of Hugging Face's Llama.
+//! Rotary position embeddings.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::CausalLmConfig;
+use crate::config::RotaryPairs;
+
 /// Cosines and sines of every position's rotation.
 ///
-/// Burn's own rotary encoding turns neighbouring pairs `(x₀, x₁)`; published Llama weights are stored for pairs
-/// `(xᵢ, xᵢ₊d/2)`, so this crate turns those and needs no permutation at import and export.
+/// Burn's own rotary encoding turns neighbouring pairs of a whole head; most published weights are stored for pairs
+/// `(xᵢ, xᵢ₊d/2)`. Here both orders are known, so that no weight is permuted at import and export.
 #[derive(Module, Debug)]
 pub struct RotaryTable {
-    /// `[max_positions, head_dim]`, both halves equal.
+    /// Cosine of each pair's angle, `[max_positions, rotary_dim / 2]`.
     cos: Tensor<2>,
-    /// `[max_positions, head_dim]`, first half negated: the sign of `rotate_half`, folded in once.
-    signed_sin: Tensor<2>,
+    /// Sine of each pair's angle, `[max_positions, rotary_dim / 2]`.
+    sin: Tensor<2>,
+    #[module(skip)]
+    pairs: RotaryPairs,
 }
 
 /// The rotations of one batch, ready to be applied.
 pub(crate) struct Rotation {
-    /// `[batch, 1, seq_len, head_dim]`.
+    /// `[batch, 1, seq_len, rotary_dim]`.
     cos: Tensor<4>,
-    /// `[batch, 1, seq_len, head_dim]`.
+    /// Negative at the first column of a pair: the sign of `rotate_half`, `[batch, 1, seq_len, rotary_dim]`.
     signed_sin: Tensor<4>,
+    pairs: RotaryPairs,
 }
 
 impl RotaryTable {
-    /// Angles `position · theta^(−2i / head_dim)`; RoFormer (arXiv 2104.09864), section 3.4.2.
-    pub(crate) fn new(max_positions: usize, head_dim: usize, theta: f64, device: &Device) -> Self {
-        let half = head_dim / 2;
-        let mut cos = Vec::with_capacity(max_positions * head_dim);
-        let mut signed_sin = Vec::with_capacity(max_positions * head_dim);
-        for position in 0..max_positions {
-            for column in 0..head_dim {
-                // libm, not the platform's functions, so that native and page start from the same bits.
-                let frequency = libm::pow(theta, -2.0 * (column % half) as f64 / head_dim as f64);
-                let angle = position as f64 * frequency;
-                let sign = if column < half { -1.0 } else { 1.0 };
-                cos.push(narrow(libm::cos(angle)));
-                signed_sin.push(narrow(sign * libm::sin(angle)));
-            }
-        }
+    /// Angles `position · scaled(theta^(−2i / rotary_dim))`; RoFormer (arXiv 2104.09864), section 3.4.2.
+    pub(crate) fn new(config: &CausalLmConfig, pairs: RotaryPairs, device: &Device) -> Self {
+        let rotary_dim = config.rotary_dim();
+        // libm, not the platform's functions, so that native and page start from the same bits.
+        let frequency = |pair| libm::pow(config.rope_theta, -2.0 * pair as f64 / rotary_dim as f64);
+        let frequencies: Vec<f64> = (0..rotary_dim / 2)
+            .map(|pair| config.rope_scaling.apply(frequency(pair)))
+            .collect();
+        let max_positions = config.max_position_embeddings;
+        let table = |function: fn(f64) -> f64| {
+            let angles = (0..max_positions).flat_map(|position| {
+                frequencies
+                    .iter()
+                    .map(move |frequency| position as f64 * frequency)
+            });
+            let values: Vec<f32> = angles.map(|angle| narrow(function(angle))).collect();
+            Tensor::from_data(TensorData::new(values, [max_positions, rotary_dim / 2]), device)
+        };
         Self {
-            cos: Tensor::from_data(TensorData::new(cos, [max_positions, head_dim]), device),
-            signed_sin: Tensor::from_data(TensorData::new(signed_sin, [max_positions, head_dim]), device),
+            cos: table(libm::cos),
+            sin: table(libm::sin),
+            pairs,
         }
     }
 
     /// Looks up the rotations of `positions`, `[batch, seq_len]`.
     pub(crate) fn at(&self, positions: Tensor<2, Int>) -> Rotation {
         let [batch, seq_len] = positions.dims();
-        let [_, head_dim] = self.cos.dims();
+        let [_, num_pairs] = self.cos.dims();
         let positions = positions.reshape([batch * seq_len]);
-        let look_up = |table: &Tensor<2>| {
-            table
-                .clone()
-                .select(0, positions.clone())
-                .reshape([batch, 1, seq_len, head_dim])
+        let cos = self.cos.clone().select(0, positions.clone());
+        let sin = self.sin.clone().select(0, positions);
+        let both = |first: Tensor<2>, second: Tensor<2>| {
+            let columns = match self.pairs {
+                RotaryPairs::HalfSplit => Tensor::cat(vec![first, second], 1),
+                RotaryPairs::Adjacent => Tensor::stack::<3>(vec![first, second], 2).flatten(1, 2),
+            };
+            columns.reshape([batch, 1, seq_len, 2 * num_pairs])
         };
         Rotation {
-            cos: look_up(&self.cos),
-            signed_sin: look_up(&self.signed_sin),
+            cos: both(cos.clone(), cos),
+            signed_sin: both(-sin.clone(), sin),
+            pairs: self.pairs,
         }
     }
 }
 
 impl Rotation {
-    /// `x · cos + rotate_half(x) · sin`, where `rotate_half((x₁, x₂)) = (−x₂, x₁)` on the two halves of a head.
+    /// `x · cos + rotate_half(x) · sin` on the first `rotary_dim` columns, where `rotate_half((x₁, x₂)) = (−x₂, x₁)`
+    /// for the two columns of each pair.
     ///
-    /// Source: `apply_rotary_pos_emb` in transformers 5.23, `models/llama/modeling_llama.py`.
+    /// Source: `apply_rotary_pos_emb` in transformers 5.23, `modeling_llama.py` and `modeling_glm.py`.
     ///
     /// # Shapes
     ///
     /// - `x` and output: `[batch, heads, seq_len, head_dim]`
     pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, _, head_dim] = x.dims();
-        let half = head_dim / 2;
-        let swapped = Tensor::cat(
-            vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)],
-            3,
-        );
+        let [_, _, _, rotary_dim] = self.cos.dims();
+        if rotary_dim == head_dim {
+            return self.turn(x);
+        }
+        let turned = self.turn(x.clone().narrow(3, 0, rotary_dim));
+        Tensor::cat(vec![turned, x.narrow(3, rotary_dim, head_dim - rotary_dim)], 3)
+    }
+
+    fn turn(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, heads, seq_len, columns] = x.dims();
+        let half = columns / 2;
+        let swapped = match self.pairs {
+            RotaryPairs::HalfSplit => Tensor::cat(
+                vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)],
+                3,
+            ),
+            RotaryPairs::Adjacent => x
+                .clone()
+                .reshape([batch, heads, seq_len, half, 2])
+                .flip([4])
+                .reshape([batch, heads, seq_len, columns]),
+        };
         x * self.cos.clone() + swapped * self.signed_sin.clone()
     }
 }
@@ -97,37 +129,81 @@ mod tests {
 
     use super::*;
 
-    /// Position 1 with theta 1 turns both pairs `(x₀, x₂)` and `(x₁, x₃)` by one radian.
+    fn table(max_positions: usize, head_dim: usize, theta: f64, pairs: RotaryPairs) -> RotaryTable {
+        let config = CausalLmConfig {
+            max_position_embeddings: max_positions,
+            head_dim,
+            rope_theta: theta,
+            ..CausalLmConfig::default()
+        };
+        RotaryTable::new(&config, pairs, &Device::flex())
+    }
+
+    /// Position 1 with theta 1 turns both pairs by one radian: (1, 0) -> (cos, sin); (0, 2) -> (−2 sin, 2 cos).
     #[wasm_bindgen_test(unsupported = test)]
-    fn a_rotation_turns_the_pairs_of_the_two_halves() {
+    fn a_rotation_turns_the_pairs_of_its_order() {
         let device = Device::flex();
-        let table = RotaryTable::new(2, 4, 1.0, &device);
-        let x = Tensor::<4>::from_data([[[[1.0, 0.0, 0.0, 2.0], [1.0, 0.0, 0.0, 2.0]]]], &device);
-        let positions = Tensor::<2, Int>::from_data([[0, 1]], &device);
         let (sin, cos) = 1f32.sin_cos();
-        // (x₀, x₂) = (1, 0) -> (cos, sin); (x₁, x₃) = (0, 2) -> (−2 sin, 2 cos).
-        let expected = [[[[1.0, 0.0, 0.0, 2.0], [cos, -2.0 * sin, sin, 2.0 * cos]]]];
-        let rotated = table.at(positions).apply(x);
-        rotated
-            .to_data()
-            .assert_approx_eq::<f32>(&TensorData::from(expected), Tolerance::absolute(1e-6));
+        let cases = [
+            (
+                RotaryPairs::HalfSplit,
+                [1.0, 0.0, 0.0, 2.0],
+                [cos, -2.0 * sin, sin, 2.0 * cos],
+            ),
+            (
+                RotaryPairs::Adjacent,
+                [1.0, 0.0, 0.0, 2.0],
+                [cos, sin, -2.0 * sin, 2.0 * cos],
+            ),
+        ];
+        for (pairs, row, turned) in cases {
+            let x = Tensor::<4>::from_data([[[row, row]]], &device);
+            let positions = Tensor::<2, Int>::from_data([[0, 1]], &device);
+            let rotated = table(2, 4, 1.0, pairs).at(positions).apply(x);
+            rotated
+                .to_data()
+                .assert_approx_eq::<f32>(&TensorData::from([[[row, turned]]]), Tolerance::absolute(1e-6));
+        }
+    }
+
+    /// With half of a head turned, the other half passes through.
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_partial_rotation_leaves_the_rest() {
+        let device = Device::flex();
+        let config = CausalLmConfig {
+            max_position_embeddings: 2,
+            head_dim: 4,
+            rope_theta: 1.0,
+            partial_rotary_factor: 0.5,
+            ..CausalLmConfig::default()
+        };
+        let table = RotaryTable::new(&config, RotaryPairs::Adjacent, &device);
+        let x = Tensor::<4>::from_data([[[[1.0, 0.0, 5.0, 6.0]]]], &device);
+        let (sin, cos) = 1f32.sin_cos();
+        let rotated = table.at(Tensor::from_data([[1]], &device)).apply(x).to_data();
+        rotated.assert_approx_eq::<f32>(
+            &TensorData::from([[[[cos, sin, 5.0, 6.0]]]]),
+            Tolerance::absolute(1e-6),
+        );
     }
 
     /// What makes the embedding relative: `⟨R(m)q, R(n)k⟩` depends on `m − n` only.
     #[wasm_bindgen_test(unsupported = test)]
     fn scores_depend_on_the_distance_only() {
         let device = Device::flex();
-        let table = RotaryTable::new(16, 8, 10_000.0, &device);
-        let q = Tensor::<4>::from_data([[[[0.3, -1.0, 0.5, 2.0, 0.1, 0.7, -0.2, 1.1]]]], &device);
-        let k = Tensor::<4>::from_data([[[[1.2, 0.4, -0.6, 0.3, 0.9, -1.5, 0.8, 0.2]]]], &device);
-        let score = |m: i32, n: i32| {
-            let turn = |x: &Tensor<4>, p| table.at(Tensor::from_data([[p]], &device)).apply(x.clone());
-            (turn(&q, m) * turn(&k, n)).sum().into_scalar::<f32>()
-        };
-        assert!((score(3, 1) - score(12, 10)).abs() < 1e-5);
-        assert!(
-            (score(3, 1) - score(3, 2)).abs() > 1e-2,
-            "another distance must give another score"
-        );
+        for pairs in [RotaryPairs::HalfSplit, RotaryPairs::Adjacent] {
+            let table = table(16, 8, 10_000.0, pairs);
+            let q = Tensor::<4>::from_data([[[[0.3, -1.0, 0.5, 2.0, 0.1, 0.7, -0.2, 1.1]]]], &device);
+            let k = Tensor::<4>::from_data([[[[1.2, 0.4, -0.6, 0.3, 0.9, -1.5, 0.8, 0.2]]]], &device);
+            let score = |m: i32, n: i32| {
+                let turn = |x: &Tensor<4>, p| table.at(Tensor::from_data([[p]], &device)).apply(x.clone());
+                (turn(&q, m) * turn(&k, n)).sum().into_scalar::<f32>()
+            };
+            assert!((score(3, 1) - score(12, 10)).abs() < 1e-5);
+            assert!(
+                (score(3, 1) - score(3, 2)).abs() > 1e-2,
+                "another distance must give another score"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 ///
 /// Finite, so that a row that sees nothing (padding) gives equal weights and not NaN; halved, so that adding a
 /// score to it cannot overflow.
-const UNSEEN: f32 = f32::MIN / 2.0;
+pub(crate) const UNSEEN: f32 = f32::MIN / 2.0;
 
 /// The id that stands at padding positions. It only has to be valid: masks keep it out of every result.
 const FILLER: u32 = 0;
@@ -61,10 +61,24 @@ pub enum BatchError {
 pub struct DecoderInput {
     /// Token ids, `[batch, seq_len]`.
     pub tokens: Tensor<2, Int>,
-    /// Position of each token in its row, not counting padding, `[batch, seq_len]`.
-    pub positions: Tensor<2, Int>,
+    /// Position in its row of each token that can be seen, not counting padding, `[batch, key_len]`; the last
+    /// `seq_len` columns are those of `tokens`.
+    pub key_positions: Tensor<2, Int>,
     /// 0 where query `q` sees key `k`, else a very negative number, `[batch, 1, seq_len, key_len]`.
     pub attention_bias: Tensor<4>,
+}
+
+impl DecoderInput {
+    /// Position of each of `tokens` in its row, `[batch, seq_len]`.
+    #[must_use]
+    pub fn positions(&self) -> Tensor<2, Int> {
+        let [_, seq_len] = self.tokens.dims();
+        let [_, key_len] = self.key_positions.dims();
+        if key_len == seq_len {
+            return self.key_positions.clone();
+        }
+        self.key_positions.clone().narrow(1, key_len - seq_len, seq_len)
+    }
 }
 
 impl TokenBatch {
@@ -134,6 +148,23 @@ impl TokenBatch {
         positions
     }
 
+    /// Column of each row's last token that counts, `[batch]`.
+    #[must_use]
+    pub fn last_columns(&self) -> Vec<i32> {
+        let last = |row: &[bool]| row.iter().rposition(|&counts| counts).expect("no row is empty");
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "rows are short"
+        )]
+        let columns = self
+            .mask
+            .chunks(self.seq_len)
+            .map(|row| last(row) as i32)
+            .collect();
+        columns
+    }
+
     /// Everything that a decoder needs to read the whole batch at once.
     #[must_use]
     pub fn to_device(&self, device: &Device) -> DecoderInput {
@@ -153,13 +184,13 @@ impl TokenBatch {
         let (queries, keys) = (columns.len(), columns.end);
         let positions = self.positions();
         let mut token_ids = Vec::with_capacity(self.batch * queries);
-        let mut query_positions = Vec::with_capacity(self.batch * queries);
+        let mut key_positions = Vec::with_capacity(self.batch * keys);
         let mut bias = Vec::with_capacity(self.batch * queries * keys);
         for row in 0..self.batch {
             let start = row * self.seq_len;
+            key_positions.extend_from_slice(&positions[start..start + keys]);
             for query in columns.clone() {
                 token_ids.push(self.tokens[start + query].cast_signed());
-                query_positions.push(positions[start + query]);
                 bias.extend((0..keys).map(|key| {
                     let seen = key <= query && self.mask[start + key];
                     if seen { 0.0 } else { UNSEEN }
@@ -168,7 +199,7 @@ impl TokenBatch {
         }
         DecoderInput {
             tokens: Tensor::from_data(TensorData::new(token_ids, [self.batch, queries]), device),
-            positions: Tensor::from_data(TensorData::new(query_positions, [self.batch, queries]), device),
+            key_positions: Tensor::from_data(TensorData::new(key_positions, [self.batch, keys]), device),
             attention_bias: Tensor::from_data(TensorData::new(bias, [self.batch, 1, queries, keys]), device),
         }
     }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear, RmsNorm};
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::CausalLm;
+use crate::ScalarModel;
+use crate::config::Architecture;
+use crate::tensor_shapes::file_name;
 
 /// One tensor on the host, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,31 +143,46 @@ impl Weights {
 }
 
 impl CausalLm {
-    /// Copies all weights to the host, in one read.
+    /// Copies all weights to the host.
     ///
     /// # Errors
     ///
     /// [`WeightsError::Device`] when the device cannot be read.
     pub async fn weights(&self) -> Result<Weights, WeightsError> {
-        let mut collector = Collector::default();
-        self.visit(&mut collector);
-        let data = collector
-            .transaction
-            .execute_async()
-            .await
-            .map_err(WeightsError::Device)?;
-        let tensors = collector.names.into_iter().zip(data).map(|(name, data)| {
-            let shape = data.shape().to_vec();
-            (
-                name,
-                HostTensor {
-                    shape,
-                    data: data.iter::<f32>().collect(),
-                },
-            )
-        });
-        Ok(Weights(tensors.collect()))
+        collect(self, self.architecture).await
     }
+}
+
+impl ScalarModel {
+    /// Copies all weights to the host.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Device`] when the device cannot be read.
+    pub async fn weights(&self) -> Result<Weights, WeightsError> {
+        collect(self, self.architecture).await
+    }
+}
+
+async fn collect(module: &impl Module, architecture: Architecture) -> Result<Weights, WeightsError> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    let data = collector
+        .transaction
+        .execute_async()
+        .await
+        .map_err(WeightsError::Device)?;
+    let tensors = collector.names.into_iter().zip(data).map(|(path, data)| {
+        let shape = data.shape().to_vec();
+        (
+            file_name(architecture, &path),
+            HostTensor {
+                shape,
+                data: data.iter::<f32>().collect(),
+            },
+        )
+    });
+    Ok(Weights(tensors.collect()))
 }
 
 /// Registers every parameter for reading, under its file name and in its file layout.
@@ -179,10 +197,10 @@ struct Collector {
 impl ModuleVisitor for Collector {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         // Burn calls the weight of a normalisation gamma; files call every weight a weight.
-        self.path.push(if name == "gamma" {
-            "weight".to_owned()
-        } else {
-            name.to_owned()
+        self.path.push(match name {
+            "gamma" => "weight".to_owned(),
+            "beta" => "bias".to_owned(),
+            other => other.to_owned(),
         });
         self.containers.push(container_type.to_owned());
     }
@@ -197,13 +215,26 @@ impl ModuleVisitor for Collector {
             .containers
             .last()
             .is_some_and(|container| container == "Struct:Linear");
-        let value = if is_linear {
+        let value = if is_linear && D == 2 {
             param.val().transpose()
         } else {
             param.val()
         };
         self.names.push(self.path.join("."));
         self.transaction = std::mem::take(&mut self.transaction).register(value);
+    }
+}
+
+/// Whether a linear layer has a bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bias {
+    Absent,
+    Present,
+}
+
+impl Bias {
+    pub(crate) fn when(has_bias: bool) -> Self {
+        if has_bias { Self::Present } else { Self::Absent }
     }
 }
 
@@ -237,8 +268,14 @@ impl<'a> WeightReader<'a> {
         })
     }
 
-    /// A linear layer without bias, stored `[out, in]` in the file and `[in, out]` in Burn.
-    pub(crate) fn linear(&mut self, path: &str, d_in: usize, d_out: usize) -> Result<Linear, WeightsError> {
+    /// A linear layer, stored `[out, in]` in the file and `[in, out]` in Burn.
+    pub(crate) fn linear(
+        &mut self,
+        path: &str,
+        d_in: usize,
+        d_out: usize,
+        bias: Bias,
+    ) -> Result<Linear, WeightsError> {
         let tensor = self.take(format!("{path}.weight"), &[d_out, d_in])?;
         let mut data = vec![0.0; tensor.data.len()];
         for (row, values) in tensor.data.chunks_exact(d_in).enumerate() {
@@ -246,9 +283,13 @@ impl<'a> WeightReader<'a> {
                 data[column * d_out + row] = value;
             }
         }
+        let bias = match bias {
+            Bias::Absent => None,
+            Bias::Present => Some(self.vector(format!("{path}.bias"), d_out)?),
+        };
         Ok(Linear {
             weight: Param::from_data(TensorData::new(data, [d_in, d_out]), self.device),
-            bias: None,
+            bias,
         })
     }
 
@@ -271,12 +312,30 @@ impl<'a> WeightReader<'a> {
         width: usize,
         epsilon: f64,
     ) -> Result<RmsNorm, WeightsError> {
-        let tensor = self.take(format!("{path}.weight"), &[width])?;
-        let data = TensorData::new(tensor.data.clone(), [width]);
         Ok(RmsNorm {
-            gamma: Param::from_data(data, self.device),
+            gamma: self.vector(format!("{path}.weight"), width)?,
             epsilon,
         })
+    }
+
+    pub(crate) fn layer_norm(
+        &mut self,
+        path: &str,
+        width: usize,
+        epsilon: f64,
+    ) -> Result<LayerNorm, WeightsError> {
+        let mut norm = LayerNormConfig::new(width)
+            .with_epsilon(epsilon)
+            .init(self.device);
+        norm.gamma = self.vector(format!("{path}.weight"), width)?;
+        norm.beta = Some(self.vector(format!("{path}.bias"), width)?);
+        Ok(norm)
+    }
+
+    fn vector(&mut self, name: String, len: usize) -> Result<Param<Tensor<1>>, WeightsError> {
+        let tensor = self.take(name, &[len])?;
+        let data = TensorData::new(tensor.data.clone(), [len]);
+        Ok(Param::from_data(data, self.device))
     }
 
     fn take(&mut self, name: String, expected: &[usize]) -> Result<&'a HostTensor, WeightsError> {

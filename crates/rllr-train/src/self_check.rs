@@ -304,9 +304,10 @@ fn tiny_config() -> CausalLmConfig {
         num_key_value_heads: 2,
         head_dim: 8,
         max_position_embeddings: 32,
-        rms_norm_eps: 1e-6,
+        norm_epsilon: 1e-6,
         rope_theta: 10_000.0,
         tie_word_embeddings: false,
+        ..CausalLmConfig::default()
     }
 }
 

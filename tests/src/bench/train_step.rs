@@ -91,9 +91,10 @@ fn size(
         num_key_value_heads: heads / 2,
         head_dim: width / heads,
         max_position_embeddings: 128,
-        rms_norm_eps: 1e-6,
+        norm_epsilon: 1e-6,
         rope_theta: 10_000.0,
         tie_word_embeddings: true,
+        ..CausalLmConfig::default()
     };
     Size {
         name,

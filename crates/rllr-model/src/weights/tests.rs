@@ -15,9 +15,10 @@ fn config() -> CausalLmConfig {
         num_key_value_heads: 1,
         head_dim: 2,
         max_position_embeddings: 8,
-        rms_norm_eps: 1e-6,
+        norm_epsilon: 1e-6,
         rope_theta: 10_000.0,
         tie_word_embeddings: false,
+        ..CausalLmConfig::default()
     }
 }
 

@@ -18,9 +18,10 @@ fn model(tie_word_embeddings: bool) -> CausalLm {
         num_key_value_heads: 1,
         head_dim: 4,
         max_position_embeddings: 256,
-        rms_norm_eps: 1e-6,
+        norm_epsilon: 1e-6,
         rope_theta: 10_000.0,
         tie_word_embeddings,
+        ..CausalLmConfig::default()
     };
     let weights = initial_weights(&config, 0.5, &mut ChaCha8Rng::seed_from_u64(5));
     CausalLm::from_weights(&config, &weights, &Device::flex().autodiff()).expect("the weights fit")

@@ -82,9 +82,10 @@ fn model_config(settings: &TrainSettings) -> CausalLmConfig {
         num_key_value_heads: heads / 2,
         head_dim: HEAD_DIM,
         max_position_embeddings: settings.seq_len,
-        rms_norm_eps: 1e-6,
+        norm_epsilon: 1e-6,
         rope_theta: 10_000.0,
         tie_word_embeddings: false,
+        ..CausalLmConfig::default()
     }
 }
 

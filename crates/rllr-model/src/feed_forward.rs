@@ -1,0 +1,92 @@
+//! The feed-forward network of a block.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use burn::tensor::activation::silu;
+
+use crate::lora::{LoraLayer, project};
+
+/// The feed-forward network of a family.
+#[derive(Module, Debug)]
+pub enum FeedForward {
+    /// Llama and its kin.
+    SwiGlu(SwiGlu),
+    /// GLM.
+    FusedSwiGlu(FusedSwiGlu),
+    /// BLOOM.
+    Gelu(Gelu),
+}
+
+/// `(silu(x G) · x U) D`; Shazeer 2020 (arXiv 2002.05202).
+#[derive(Module, Debug)]
+pub struct SwiGlu {
+    pub(crate) gate_proj: Linear,
+    pub(crate) up_proj: Linear,
+    pub(crate) down_proj: Linear,
+}
+
+/// [`SwiGlu`] with `G` and `U` side by side in one matrix.
+#[derive(Module, Debug)]
+pub struct FusedSwiGlu {
+    pub(crate) gate_up_proj: Linear,
+    pub(crate) down_proj: Linear,
+}
+
+/// `gelu(x U) D`.
+#[derive(Module, Debug)]
+pub struct Gelu {
+    pub(crate) dense_h_to_4h: Linear,
+    pub(crate) dense_4h_to_h: Linear,
+}
+
+impl FeedForward {
+    /// # Shapes
+    ///
+    /// - `x` and output: `[batch, seq_len, d_model]`
+    pub(crate) fn forward(&self, x: Tensor<3>, adapter: Option<&LoraLayer>) -> Tensor<3> {
+        match self {
+            Self::SwiGlu(SwiGlu {
+                gate_proj,
+                up_proj,
+                down_proj,
+            }) => {
+                let gate = silu(project(gate_proj, adapter, "mlp.gate_proj", x.clone()));
+                let up = project(up_proj, adapter, "mlp.up_proj", x);
+                project(down_proj, adapter, "mlp.down_proj", gate * up)
+            }
+            Self::FusedSwiGlu(FusedSwiGlu {
+                gate_up_proj,
+                down_proj,
+            }) => {
+                let both = project(gate_up_proj, adapter, "mlp.gate_up_proj", x);
+                let inner = both.dims()[2] / 2;
+                let gate = silu(both.clone().narrow(2, 0, inner));
+                project(
+                    down_proj,
+                    adapter,
+                    "mlp.down_proj",
+                    gate * both.narrow(2, inner, inner),
+                )
+            }
+            Self::Gelu(Gelu {
+                dense_h_to_4h,
+                dense_4h_to_h,
+            }) => {
+                let inner = gelu(project(dense_h_to_4h, adapter, "mlp.dense_h_to_4h", x));
+                project(dense_4h_to_h, adapter, "mlp.dense_4h_to_h", inner)
+            }
+        }
+    }
+}
+
+/// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, the hyperbolic tangent's approximation of GELU.
+///
+/// The cube is two products: a GPU may compute the power of a negative number as NaN.
+/// Source: Hendrycks and Gimpel 2016 (arXiv 1606.08415); `bloom_gelu_forward` in transformers 5.23.
+fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let root_two_over_pi = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+    let cube = x.clone() * x.clone() * x.clone();
+    let inner = (x.clone() + cube * 0.044_715) * root_two_over_pi;
+    x * 0.5 * (inner.tanh() + 1.0)
+}
