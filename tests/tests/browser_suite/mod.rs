@@ -2,6 +2,7 @@
 
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
+use rllr_tests::{golden, model_cases};
 use rllr_train::self_check;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -19,4 +20,20 @@ async fn golden_train_step_on_webgpu() {
 async fn the_self_check_passes_on_webgpu() {
     let check = self_check(&gpu().await, &cpu()).await.unwrap();
     assert!(check.passed(), "{check:?}");
+}
+
+#[wasm_bindgen_test]
+async fn golden_models_on_the_cpu() {
+    let cases = golden::model_cases().unwrap();
+    model_cases::check_all(&cases, &cpu(), model_cases::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_models_on_webgpu() {
+    let cases = golden::model_cases().unwrap();
+    model_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
+        .await
+        .unwrap();
 }
