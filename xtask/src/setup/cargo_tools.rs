@@ -68,6 +68,12 @@ fn install_command(project: &Project, package: &str, version: &str, root: Option
     let mut cargo = project.cargo();
     // Kept in the build folder, so that an interrupted installation goes on where it stopped.
     cargo.env("CARGO_TARGET_DIR", project.target.join("tools"));
+    // Compiled quickly rather than to be quick: a tool works for seconds, and its release build takes minutes.
+    cargo.envs([
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ]);
     cargo.args(["install", package, "--version", version]);
     if let Some(root) = root {
         cargo.arg("--root").arg(root);
