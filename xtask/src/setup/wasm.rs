@@ -27,8 +27,9 @@ impl WasmToolchain {
             command.env("RUSTUP_TOOLCHAIN", debian_rust::TOOLCHAIN);
             // Building the standard library is unstable, and Debian's is a stable compiler.
             command.env("RUSTC_BOOTSTRAP", "1");
-            // As a variable and not as `-Z`, because trunk passes no `-Z` on.
-            command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+            // As a variable and not as `-Z`, because trunk passes no `-Z` on. With `test`, which Cargo would add for
+            // tests alone: tests and page would then have different standard libraries, and each compile Burn.
+            command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort,test");
         }
     }
 }
