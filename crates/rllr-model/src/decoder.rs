@@ -9,8 +9,8 @@ use burn::tensor::{Device, Tensor};
 use crate::attention::{Attention, QueryKeyValue};
 use crate::kv_cache::LayerCache;
 use crate::rotary::{RotaryTable, Rotation};
-use crate::weights::{WeightReader, Weights, WeightsError};
-use crate::{CacheFull, CausalLmConfig, DecoderInput, KvCache};
+use crate::weight_reader::{LinearBias, WeightReader};
+use crate::{CacheFull, CausalLmConfig, DecoderInput, KvCache, WeightSource, Weights, WeightsError};
 
 /// A causal language model: for every token, scores of the token that follows.
 ///
@@ -61,12 +61,31 @@ impl CausalLm {
         weights: &Weights,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        let mut reader = WeightReader::new(weights, device);
+        Self::from_source(config, weights.into(), device)
+    }
+
+    /// Builds a model from tensors wherever they are, one after the other.
+    ///
+    /// On a device with autodiff the parameters are trainable.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when a tensor is missing, has another shape, or is not part of such a model.
+    pub fn from_source(
+        config: &CausalLmConfig,
+        source: WeightSource<'_>,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let mut reader = WeightReader::new(source, device);
+        if config.tie_word_embeddings {
+            reader.tied("lm_head.weight", "model.embed_tokens.weight")?;
+        }
         let model = Decoder::read(config, &mut reader)?;
         let lm_head = if config.tie_word_embeddings {
             None
         } else {
-            Some(reader.linear("lm_head", config.hidden_size, config.vocab_size)?)
+            let (width, vocab_size) = (config.hidden_size, config.vocab_size);
+            Some(reader.linear("lm_head", width, vocab_size, LinearBias::Absent)?)
         };
         reader.finish()?;
         Ok(Self { model, lm_head })
@@ -179,10 +198,10 @@ impl Block {
                 config.rms_norm_eps,
             )?,
             self_attn: Attention {
-                q_proj: reader.linear(&format!("{path}.self_attn.q_proj"), width, queries)?,
-                k_proj: reader.linear(&format!("{path}.self_attn.k_proj"), width, keys)?,
-                v_proj: reader.linear(&format!("{path}.self_attn.v_proj"), width, keys)?,
-                o_proj: reader.linear(&format!("{path}.self_attn.o_proj"), queries, width)?,
+                q_proj: reader.linear(&format!("{path}.self_attn.q_proj"), width, queries, LinearBias::Absent)?,
+                k_proj: reader.linear(&format!("{path}.self_attn.k_proj"), width, keys, LinearBias::Absent)?,
+                v_proj: reader.linear(&format!("{path}.self_attn.v_proj"), width, keys, LinearBias::Absent)?,
+                o_proj: reader.linear(&format!("{path}.self_attn.o_proj"), queries, width, LinearBias::Absent)?,
                 num_attention_heads: config.num_attention_heads,
                 num_key_value_heads: config.num_key_value_heads,
                 head_dim: config.head_dim,
@@ -193,9 +212,9 @@ impl Block {
                 config.rms_norm_eps,
             )?,
             mlp: FeedForward {
-                gate_proj: reader.linear(&format!("{path}.mlp.gate_proj"), width, inner)?,
-                up_proj: reader.linear(&format!("{path}.mlp.up_proj"), width, inner)?,
-                down_proj: reader.linear(&format!("{path}.mlp.down_proj"), inner, width)?,
+                gate_proj: reader.linear(&format!("{path}.mlp.gate_proj"), width, inner, LinearBias::Absent)?,
+                up_proj: reader.linear(&format!("{path}.mlp.up_proj"), width, inner, LinearBias::Absent)?,
+                down_proj: reader.linear(&format!("{path}.mlp.down_proj"), inner, width, LinearBias::Absent)?,
             },
         })
     }
