@@ -73,7 +73,10 @@ impl ModelDirectory {
         }
         let index_path = path.join(INDEX_FILE_NAME);
         if !index_path.exists() {
-            let message = format!("{}: found neither {WEIGHTS} nor {INDEX_FILE_NAME}", path.display());
+            let message = format!(
+                "{}: found neither {WEIGHTS} nor {INDEX_FILE_NAME}",
+                path.display()
+            );
             return Err(bad_input(message));
         }
         let index = ShardIndex::parse(&read_text(&index_path)?)
@@ -175,10 +178,7 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
 fn map_file(path: &Path) -> io::Result<Mmap> {
     // Following links, which Hugging Face's cache is made of; but a pipe would be waited for without end.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let file = File::open(path)?;
     #[expect(

@@ -198,10 +198,30 @@ impl Block {
                 config.rms_norm_eps,
             )?,
             self_attn: Attention {
-                q_proj: reader.linear(&format!("{path}.self_attn.q_proj"), width, queries, LinearBias::Absent)?,
-                k_proj: reader.linear(&format!("{path}.self_attn.k_proj"), width, keys, LinearBias::Absent)?,
-                v_proj: reader.linear(&format!("{path}.self_attn.v_proj"), width, keys, LinearBias::Absent)?,
-                o_proj: reader.linear(&format!("{path}.self_attn.o_proj"), queries, width, LinearBias::Absent)?,
+                q_proj: reader.linear(
+                    &format!("{path}.self_attn.q_proj"),
+                    width,
+                    queries,
+                    LinearBias::Absent,
+                )?,
+                k_proj: reader.linear(
+                    &format!("{path}.self_attn.k_proj"),
+                    width,
+                    keys,
+                    LinearBias::Absent,
+                )?,
+                v_proj: reader.linear(
+                    &format!("{path}.self_attn.v_proj"),
+                    width,
+                    keys,
+                    LinearBias::Absent,
+                )?,
+                o_proj: reader.linear(
+                    &format!("{path}.self_attn.o_proj"),
+                    queries,
+                    width,
+                    LinearBias::Absent,
+                )?,
                 num_attention_heads: config.num_attention_heads,
                 num_key_value_heads: config.num_key_value_heads,
                 head_dim: config.head_dim,
@@ -212,9 +232,19 @@ impl Block {
                 config.rms_norm_eps,
             )?,
             mlp: FeedForward {
-                gate_proj: reader.linear(&format!("{path}.mlp.gate_proj"), width, inner, LinearBias::Absent)?,
+                gate_proj: reader.linear(
+                    &format!("{path}.mlp.gate_proj"),
+                    width,
+                    inner,
+                    LinearBias::Absent,
+                )?,
                 up_proj: reader.linear(&format!("{path}.mlp.up_proj"), width, inner, LinearBias::Absent)?,
-                down_proj: reader.linear(&format!("{path}.mlp.down_proj"), inner, width, LinearBias::Absent)?,
+                down_proj: reader.linear(
+                    &format!("{path}.mlp.down_proj"),
+                    inner,
+                    width,
+                    LinearBias::Absent,
+                )?,
             },
         })
     }

@@ -26,6 +26,9 @@ mod collector;
 mod llama2c;
 mod initial_weights;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use attention::Attention;
 pub use collector::DeviceWeights;
 pub use config::{CausalLmConfig, ConfigError};

@@ -126,7 +126,12 @@ impl Header {
                 expected: HEADER_BYTES,
             });
         };
-        let numbers: Vec<i32> = header.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect();
+        let numbers: Vec<i32> = header
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&b| i32::from_le_bytes(b))
+            .collect();
         if numbers[0] == LATER_VERSIONS {
             return Err(Llama2cError::Version { version: numbers[1] });
         }

@@ -106,7 +106,9 @@ impl<'a> WeightReader<'a> {
         let gamma = self.tensor(&format!("{path}.weight"), [width])?;
         let beta = self.tensor(&format!("{path}.bias"), [width])?;
         // Burn keeps epsilon private, so the module comes from its configuration, whose own tensors are never made.
-        let mut norm = LayerNormConfig::new(width).with_epsilon(epsilon).init(self.device);
+        let mut norm = LayerNormConfig::new(width)
+            .with_epsilon(epsilon)
+            .init(self.device);
         norm.gamma = gamma;
         norm.beta = Some(beta);
         Ok(norm)

@@ -190,7 +190,10 @@ impl WeightsError {
 impl HostTensor {
     /// Checks that the numbers fill the shape.
     pub(crate) fn check(&self, name: &str) -> Result<(), WeightsError> {
-        let elements = self.shape.iter().try_fold(1usize, |n, &length| n.checked_mul(length));
+        let elements = self
+            .shape
+            .iter()
+            .try_fold(1usize, |n, &length| n.checked_mul(length));
         if elements == Some(self.data.len()) {
             return Ok(());
         }

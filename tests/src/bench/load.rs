@@ -159,7 +159,10 @@ fn load(path: &Path, way: Way) -> anyhow::Result<Value> {
     let watch = Watch::start();
     let start = Instant::now();
     let (model, largest_tensor_bytes) = match way {
-        Way::Mapped => (directory.load(&device)?, directory.weights()?.largest_tensor_bytes()),
+        Way::Mapped => (
+            directory.load(&device)?,
+            directory.weights()?.largest_tensor_bytes(),
+        ),
         Way::Streamed => {
             let largest = directory.weights()?.largest_tensor_bytes();
             (stream(path, &config, &device)?, largest)
@@ -168,7 +171,10 @@ fn load(path: &Path, way: Way) -> anyhow::Result<Value> {
     let seconds = start.elapsed().as_secs_f64();
     let rss_anon_peak_bytes = watch.stop().max(status("RssAnon")?);
     let weights = model.device_weights()?;
-    let parameters: usize = weights.shapes().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let parameters: usize = weights
+        .shapes()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     let model_bytes = 4 * parameters as u64;
     let bound_bytes = model_bytes + largest_tensor_bytes as u64 + ALLOWANCE_BYTES;
     Ok(json!({
@@ -207,9 +213,13 @@ fn stream(path: &Path, config: &CausalLmConfig, device: &burn::tensor::Device) -
 /// Bytes that a line of `/proc/self/status` states.
 fn status(key: &str) -> anyhow::Result<u64> {
     let text = fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = kilobytes.with_context(|| format!("{key} in /proc/self/status"))?.parse()?;
+    let kilobytes: u64 = kilobytes
+        .with_context(|| format!("{key} in /proc/self/status"))?
+        .parse()?;
     Ok(kilobytes << 10)
 }
 

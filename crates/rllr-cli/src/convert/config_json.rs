@@ -73,7 +73,11 @@ fn add_old_rope_keys(keys: &mut Map<String, Value>) {
         keys.insert("rope_theta".to_owned(), theta);
     }
     let is_default = scaling.get("rope_type").is_none_or(|kind| kind == "default");
-    let scaling = if is_default { Value::Null } else { Value::Object(scaling) };
+    let scaling = if is_default {
+        Value::Null
+    } else {
+        Value::Object(scaling)
+    };
     keys.insert("rope_scaling".to_owned(), scaling);
 }
 

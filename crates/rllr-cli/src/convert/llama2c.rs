@@ -6,8 +6,8 @@ use std::path::Path;
 use rllr_model::{CausalLm, Llama2cModel, Llama2cVocabulary, StoredType};
 use serde_json::json;
 
-use super::config_json::{self, TokenIds};
 use super::Imported;
+use super::config_json::{self, TokenIds};
 use crate::data::load::bad_input;
 use crate::devices;
 

@@ -44,7 +44,10 @@ mod tests {
         }
         for text in ["", "0", "GB", "-1", "1.5GB", "5TB", "99999999999GB", "five"] {
             let message = parse(text).unwrap_err();
-            assert!(message.starts_with(&format!("found {text:?}, expected")), "{message}");
+            assert!(
+                message.starts_with(&format!("found {text:?}, expected")),
+                "{message}"
+            );
         }
     }
 }

@@ -24,6 +24,7 @@ pub enum Overwrite {
 pub struct DirectoryWriter {
     target: PathBuf,
     partial: PathBuf,
+    overwrite: Overwrite,
     finished: bool,
 }
 
@@ -37,8 +38,7 @@ impl DirectoryWriter {
     pub fn begin(target: &Path, overwrite: Overwrite) -> anyhow::Result<Self> {
         check_target(target, overwrite)?;
         let parent = parent_of(target);
-        fs::create_dir_all(&parent)
-            .with_context(|| format!("making the directory {}", parent.display()))?;
+        fs::create_dir_all(&parent).with_context(|| format!("making the directory {}", parent.display()))?;
         let partial = sibling(target, "partial")?;
         // Left by a run of the same process number that was killed.
         if partial.exists() {
@@ -48,6 +48,7 @@ impl DirectoryWriter {
         Ok(Self {
             target: target.to_owned(),
             partial,
+            overwrite,
             finished: false,
         })
     }
@@ -66,7 +67,9 @@ impl DirectoryWriter {
         let written = (|| {
             let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
             write(&mut file)?;
-            file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+            file.into_inner()
+                .map_err(|error| error.into_error())?
+                .sync_all()?;
             anyhow::Ok(())
         })();
         written.with_context(|| format!("writing {}", self.target.join(name).display()))
@@ -79,9 +82,11 @@ impl DirectoryWriter {
     ///
     /// # Errors
     ///
-    /// If the disk cannot be written; the old model is then put back.
+    /// As [`DirectoryWriter::begin`]. If the disk cannot be written, the old model is put back.
     pub fn finish(mut self) -> anyhow::Result<()> {
         let Self { target, partial, .. } = &self;
+        // Somebody may have written there since the beginning.
+        check_target(target, self.overwrite)?;
         let parent = parent_of(target);
         sync_directory(partial)?;
         let replaced = if target.exists() {

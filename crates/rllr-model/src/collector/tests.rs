@@ -44,7 +44,9 @@ fn module(device: &Device) -> Mixed {
         fc: reader
             .linear("transformer.h.0.dense", 2, 5, LinearBias::Present)
             .unwrap(),
-        ln: reader.layer_norm("transformer.h.0.input_layernorm", 2, 1e-5).unwrap(),
+        ln: reader
+            .layer_norm("transformer.h.0.input_layernorm", 2, 1e-5)
+            .unwrap(),
     };
     let module = Mixed {
         words: reader.embedding("transformer.word_embeddings", 3, 2).unwrap(),
@@ -91,7 +93,12 @@ fn chunks_are_bounded_and_hold_every_name_once() {
         .map(|(_, shape)| 4 * shape.iter().product::<usize>())
         .collect();
     assert_eq!(sizes, [24, 40, 20, 8, 8, 16]);
-    for (limit, expected) in [(1, vec![1; 6]), (44, vec![1, 1, 3, 1]), (64, vec![2, 4]), (1000, vec![6])] {
+    for (limit, expected) in [
+        (1, vec![1; 6]),
+        (44, vec![1, 1, 3, 1]),
+        (64, vec![2, 4]),
+        (1000, vec![6]),
+    ] {
         let chunks = collected.chunks_of(&names, limit).unwrap();
         let lengths: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
         assert_eq!(lengths, expected, "limit {limit}");
@@ -99,7 +106,10 @@ fn chunks_are_bounded_and_hold_every_name_once() {
     }
     assert!(collected.chunks(&[]).unwrap().is_empty());
     let unknown = ["nothing".to_owned()];
-    assert!(matches!(collected.chunks(&unknown), Err(WeightsError::Missing { .. })));
+    assert!(matches!(
+        collected.chunks(&unknown),
+        Err(WeightsError::Missing { .. })
+    ));
     assert!(pollster::block_on(collected.read(&unknown)).is_err());
 }
 
@@ -123,7 +133,10 @@ fn an_export_in_shards_is_the_model() {
     for file in &plan.files {
         let mut bytes = file.header.clone();
         for chunk in collected.chunks(&file.tensors).unwrap() {
-            for (name, tensor) in chunk.iter().zip(pollster::block_on(collected.read(chunk)).unwrap()) {
+            for (name, tensor) in chunk
+                .iter()
+                .zip(pollster::block_on(collected.read(chunk)).unwrap())
+            {
                 bytes.extend(plan.stored_type.encode(name, &tensor.data).unwrap());
             }
         }

@@ -89,19 +89,40 @@ fn a_header_that_does_not_fit_is_refused() {
         changed
     };
     let cases = [
-        (bytes[..27].to_vec(), "the llama2.c file ends at byte 27 within the header".to_owned()),
+        (
+            bytes[..27].to_vec(),
+            "the llama2.c file ends at byte 27 within the header".to_owned(),
+        ),
         (Vec::new(), "ends at byte 0 within the header".to_owned()),
         (
             bytes[..length - 1].to_vec(),
-            format!("the llama2.c model of this header has {length} bytes, found {}", length - 1),
+            format!(
+                "the llama2.c model of this header has {length} bytes, found {}",
+                length - 1
+            ),
         ),
-        ([&bytes[..], &[0]].concat(), format!("has {length} bytes, found {}", length + 1)),
-        (with(0, 0), "llama2.c header: dim is 0, expected at least 1".to_owned()),
+        (
+            [&bytes[..], &[0]].concat(),
+            format!("has {length} bytes, found {}", length + 1),
+        ),
+        (
+            with(0, 0),
+            "llama2.c header: dim is 0, expected at least 1".to_owned(),
+        ),
         (with(1, -1), "hidden_dim is -1, expected at least 1".to_owned()),
         (with(2, i32::MIN), "n_layers is -2147483648".to_owned()),
-        (with(3, 5), "dim is 16, expected an even number for each of the 5 heads".to_owned()),
-        (with(3, 16), "dim is 16, expected an even number for each of the 16 heads".to_owned()),
-        (with(4, 3), "n_kv_heads is 3, expected a divisor of n_heads, which is 4".to_owned()),
+        (
+            with(3, 5),
+            "dim is 16, expected an even number for each of the 5 heads".to_owned(),
+        ),
+        (
+            with(3, 16),
+            "dim is 16, expected an even number for each of the 16 heads".to_owned(),
+        ),
+        (
+            with(4, 3),
+            "n_kv_heads is 3, expected a divisor of n_heads, which is 4".to_owned(),
+        ),
         (with(5, i32::MIN), "bytes, found".to_owned()),
         (with(6, i32::MAX), "bytes, found".to_owned()),
         (
@@ -129,7 +150,11 @@ mod reference {
         fn take(&mut self, elements: usize) -> Vec<f64> {
             let (head, rest) = self.0.split_at(4 * elements);
             self.0 = rest;
-            head.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect()
+            head.as_chunks()
+                .0
+                .iter()
+                .map(|&b| f64::from(f32::from_le_bytes(b)))
+                .collect()
         }
 
         fn take_layers(&mut self, elements: usize) -> [Vec<f64>; 2] {
@@ -181,7 +206,11 @@ mod reference {
         let w3 = reader.take_layers(hidden * dim);
         let final_norm = reader.take(dim);
         reader.take(seq_len * head_dim);
-        let classifier = if own_classifier { reader.take(vocab * dim) } else { embedding.clone() };
+        let classifier = if own_classifier {
+            reader.take(vocab * dim)
+        } else {
+            embedding.clone()
+        };
 
         let mut keys = [Vec::new(), Vec::new()];
         let mut values = [Vec::new(), Vec::new()];
@@ -200,11 +229,15 @@ mod reference {
                 for head in 0..heads {
                     let query = &q[head * head_dim..][..head_dim];
                     let place = head / (heads / kv_heads) * head_dim;
-                    let score = |k: &Vec<f64>| multiply(&k[place..][..head_dim], query)[0] / (head_dim as f64).sqrt();
+                    let score =
+                        |k: &Vec<f64>| multiply(&k[place..][..head_dim], query)[0] / (head_dim as f64).sqrt();
                     let weights: Vec<f64> = keys[layer].iter().map(|k| score(k).exp()).collect();
                     let total: f64 = weights.iter().sum();
                     for column in place..place + head_dim {
-                        let weighted = weights.iter().zip(&values[layer]).map(|(w, v)| w / total * v[column]);
+                        let weighted = weights
+                            .iter()
+                            .zip(&values[layer])
+                            .map(|(w, v)| w / total * v[column]);
                         attended.push(weighted.sum());
                     }
                 }
@@ -216,7 +249,11 @@ mod reference {
                 let inner: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u).collect();
                 add(&mut x, &multiply(&w2[layer], &inner));
             }
-            logits.extend(multiply(&classifier, &normalise(&x, &final_norm)).iter().map(|&x| x as f32));
+            logits.extend(
+                multiply(&classifier, &normalise(&x, &final_norm))
+                    .iter()
+                    .map(|&x| x as f32),
+            );
         }
         logits
     }

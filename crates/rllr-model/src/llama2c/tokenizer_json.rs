@@ -100,7 +100,10 @@ fn merges(pieces: &[Piece]) -> Vec<String> {
             let (left, right) = text.split_at(middle);
             if let (Some(&left_id), Some(&right_id)) = (learnt.get(left), learnt.get(right)) {
                 let lengths = (left.chars().count(), right.chars().count());
-                merges.push(((*score, lengths, id, left_id, right_id), format!("{left} {right}")));
+                merges.push((
+                    (*score, lengths, id, left_id, right_id),
+                    format!("{left} {right}"),
+                ));
             }
         }
     }

@@ -107,7 +107,11 @@ impl<'a> Reader<'a> {
         let part = |what: &str| format!("the {what} of token {token}");
         let score = f32::from_le_bytes(self.four(|| part("score"))?);
         if !score.is_finite() {
-            return Err(token_error(token, format!("the score {score}"), "a finite number"));
+            return Err(token_error(
+                token,
+                format!("the score {score}"),
+                "a finite number",
+            ));
         }
         let length = self.i32(|| part("length"))?;
         let expected = || format!("1 to {longest} bytes, as the file says of its longest token");
@@ -122,7 +126,9 @@ impl<'a> Reader<'a> {
         let text = match expected_text(token) {
             None => text.replace(' ', &BLANK.to_string()),
             Some((in_file, name)) if in_file == text => name,
-            Some((in_file, _)) => return Err(token_error(token, format!("{text:?}"), format!("{in_file:?}"))),
+            Some((in_file, _)) => {
+                return Err(token_error(token, format!("{text:?}"), format!("{in_file:?}")));
+            }
         };
         Ok(Piece { text, score })
     }

@@ -128,9 +128,10 @@ fn a_tied_output_layer_may_be_there_if_it_is_the_embedding() {
 fn numbers_of_another_type_are_an_error_only_where_they_are_needed() {
     let bytes = weights("false").to_safetensors().unwrap();
     let norm = r#""model.norm.weight":{"dtype":"F32""#;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len() / 2]).into_owned();
-    assert!(text.contains(norm), "the test changes this entry");
-    let position = bytes.windows(norm.len()).position(|part| part == norm.as_bytes()).unwrap();
+    let position = bytes
+        .windows(norm.len())
+        .position(|part| part == norm.as_bytes())
+        .unwrap();
     let mut changed = bytes.clone();
     changed[position..position + norm.len()].copy_from_slice(norm.replace("F32", "I32").as_bytes());
     let files = SafetensorsFiles::single(&changed).unwrap();
@@ -149,7 +150,10 @@ fn numbers_that_do_not_fill_their_shape_are_refused() {
     let mut short = weights("false");
     short.0.get_mut("model.norm.weight").unwrap().data.pop();
     let error = CausalLm::from_weights(&config("false"), &short, &Device::flex()).unwrap_err();
-    assert_eq!(error.to_string(), "tensor model.norm.weight of shape [4] has 3 numbers");
+    assert_eq!(
+        error.to_string(),
+        "tensor model.norm.weight of shape [4] has 3 numbers"
+    );
 }
 
 /// `x W + b` and the normalisation by hand, from each kind of source.
@@ -189,7 +193,11 @@ fn modules_compute_with_what_the_file_says() {
             .into_data()
             .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-5));
         let row = fc.weight.val().slice(s![1, ..]).into_data().try_into_vec::<f32>();
-        assert_eq!(row.unwrap(), [2.0, 4.0, 6.0], "Burn's row 1 is the file's column 1");
+        assert_eq!(
+            row.unwrap(),
+            [2.0, 4.0, 6.0],
+            "Burn's row 1 is the file's column 1"
+        );
     }
 }
 
@@ -233,8 +241,15 @@ fn half_precision_files_load_rounded() {
         for (name, tensor) in &weights.0 {
             for (&before, &after) in tensor.data.iter().zip(&read.0[name].data) {
                 // Half a step of the stored type: 2⁻¹¹ and 2⁻⁸ of the number.
-                let bound = if stored_type == StoredType::F16 { 1.0 / 2048.0 } else { 1.0 / 256.0 };
-                assert!((before - after).abs() <= bound * before.abs() + 3e-8, "{name}: {before} {after}");
+                let bound = if stored_type == StoredType::F16 {
+                    1.0 / 2048.0
+                } else {
+                    1.0 / 256.0
+                };
+                assert!(
+                    (before - after).abs() <= bound * before.abs() + 3e-8,
+                    "{name}: {before} {after}"
+                );
             }
         }
     }

@@ -148,7 +148,11 @@ impl PlannedFile {
         Self {
             name,
             header,
-            tensors: shard.tensors.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+            tensors: shard
+                .tensors
+                .iter()
+                .map(|(name, ..)| (*name).to_owned())
+                .collect(),
             data_bytes: end,
         }
     }

@@ -55,7 +55,9 @@ impl<'a> SafetensorsFiles<'a> {
         let mut places: BTreeMap<String, &str> = BTreeMap::new();
         for file in index.files() {
             let Some(bytes) = shards.get(file) else {
-                return Err(WeightsError::MissingShard { file: file.to_owned() });
+                return Err(WeightsError::MissingShard {
+                    file: file.to_owned(),
+                });
             };
             let (header, data) =
                 SafetensorsHeader::read(bytes).map_err(|error| WeightsError::from(error).in_file(file))?;

@@ -57,7 +57,9 @@ pub enum HeaderError {
         length: u64,
     },
     /// The file ends within its header.
-    #[error("the header is said to have {length} bytes, found {found}: a file cut short, or not a safetensors file")]
+    #[error(
+        "the header is said to have {length} bytes, found {found}: a file cut short, or not a safetensors file"
+    )]
     CutShort {
         /// Length that the file states.
         length: usize,
@@ -116,7 +118,9 @@ pub enum HeaderError {
         expected: u64,
     },
     /// The file is longer or shorter than its header says.
-    #[error("the tensors have {expected} bytes, found {found}: a file cut short, or with something behind it")]
+    #[error(
+        "the tensors have {expected} bytes, found {found}: a file cut short, or with something behind it"
+    )]
     DataLength {
         /// Bytes that the tensors need.
         expected: usize,

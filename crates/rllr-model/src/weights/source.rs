@@ -123,7 +123,9 @@ impl WeightSource<'_> {
                     values: Some(values), ..
                 }) => Ok(Some(TakenValues::Device(values))),
                 // An empty tensor is not uploaded: not every device has buffers of no bytes.
-                Some(UploadedTensor { dtype, .. }) if is_read(dtype) => Ok(Some(TakenValues::Host(Vec::new()))),
+                Some(UploadedTensor { dtype, .. }) if is_read(dtype) => {
+                    Ok(Some(TakenValues::Host(Vec::new())))
+                }
                 Some(UploadedTensor { dtype, .. }) => Err(WeightsError::Dtype {
                     name: name.to_owned(),
                     found: format!("{dtype:?}"),

@@ -40,7 +40,9 @@ fn in_file(vocabulary: &Llama2cVocabulary) -> Vec<(String, f32)> {
         _ => text.replace(BLANK, " "),
     };
     let pieces = vocabulary.pieces.iter().enumerate();
-    pieces.map(|(id, piece)| (text(id, &piece.text), piece.score)).collect()
+    pieces
+        .map(|(id, piece)| (text(id, &piece.text), piece.score))
+        .collect()
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -87,7 +89,11 @@ fn tokenizers_gives_the_ids_of_llama2c() {
     ];
     for text in texts {
         let encoding = tokenizer.encode(text, true).unwrap();
-        assert_eq!(encoding.get_ids(), test_vocabulary::encode(&pieces, text), "{text:?}");
+        assert_eq!(
+            encoding.get_ids(),
+            test_vocabulary::encode(&pieces, text),
+            "{text:?}"
+        );
         let decoded = tokenizer.decode(encoding.get_ids(), true).unwrap();
         assert_eq!(decoded, text, "a text comes back as it was");
     }
@@ -105,5 +111,8 @@ fn special_tokens_are_known_in_a_text() {
     let ids = tokenizer.encode("</s>", false).unwrap().get_ids().to_vec();
     assert_eq!(ids, [EOS_TOKEN_ID]);
     let config = vocabulary.to_tokenizer_config(512);
-    assert_eq!((&config["bos_token"], &config["eos_token"]), (&json!("<s>"), &json!("</s>")));
+    assert_eq!(
+        (&config["bos_token"], &config["eos_token"]),
+        (&json!("<s>"), &json!("</s>"))
+    );
 }

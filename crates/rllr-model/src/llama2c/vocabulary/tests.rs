@@ -29,18 +29,54 @@ fn a_vocabulary_that_cannot_be_is_refused() {
         changed
     };
     let cases = [
-        (Vec::new(), size, "ends at byte 0 within the length of the longest token"),
+        (
+            Vec::new(),
+            size,
+            "ends at byte 0 within the length of the longest token",
+        ),
         (bytes[..length - 1].to_vec(), size, "within the text of token 260"),
-        (bytes[..length - 3].to_vec(), size, "within the length of token 260"),
-        (bytes[..length - 7].to_vec(), size, "within the score of token 260"),
+        (
+            bytes[..length - 3].to_vec(),
+            size,
+            "within the length of token 260",
+        ),
+        (
+            bytes[..length - 7].to_vec(),
+            size,
+            "within the score of token 260",
+        ),
         (bytes.clone(), size + 1, "within the score of token 261"),
         (bytes.clone(), usize::MAX, "within the score of token 261"),
-        (bytes.clone(), size - 1, "token 260: found 10 bytes more, expected the end of the file"),
-        (with(6, &0i32.to_le_bytes()), size, "token 260: found 0 bytes, expected 1 to 8 bytes"),
-        (with(6, &(-1i32).to_le_bytes()), size, "token 260: found -1 bytes, expected 1 to 8 bytes"),
-        (with(6, &i32::MAX.to_le_bytes()), size, "token 260: found 2147483647 bytes"),
-        (with(2, &[0xff]), size, "token 260: found the bytes [ff, 65], expected UTF-8"),
-        (with(10, &f32::NAN.to_le_bytes()), size, "token 260: found the score NaN"),
+        (
+            bytes.clone(),
+            size - 1,
+            "token 260: found 10 bytes more, expected the end of the file",
+        ),
+        (
+            with(6, &0i32.to_le_bytes()),
+            size,
+            "token 260: found 0 bytes, expected 1 to 8 bytes",
+        ),
+        (
+            with(6, &(-1i32).to_le_bytes()),
+            size,
+            "token 260: found -1 bytes, expected 1 to 8 bytes",
+        ),
+        (
+            with(6, &i32::MAX.to_le_bytes()),
+            size,
+            "token 260: found 2147483647 bytes",
+        ),
+        (
+            with(2, &[0xff]),
+            size,
+            "token 260: found the bytes [ff, 65], expected UTF-8",
+        ),
+        (
+            with(10, &f32::NAN.to_le_bytes()),
+            size,
+            "token 260: found the score NaN",
+        ),
         (
             test_vocabulary::bytes(&[("t", -0.5), ("t", -1.0)]),
             size,
@@ -56,9 +92,15 @@ fn a_vocabulary_that_cannot_be_is_refused() {
     let begin = other.windows(5).position(|part| part == b"\n<s>\n").unwrap();
     other[begin] = b'x';
     let message = Llama2cVocabulary::parse(&other, size).unwrap_err().to_string();
-    assert!(message.contains("token 1: found \"x<s>\\n\", expected \"\\n<s>\\n\""), "{message}");
+    assert!(
+        message.contains("token 1: found \"x<s>\\n\", expected \"\\n<s>\\n\""),
+        "{message}"
+    );
     // A vocabulary without all bytes.
     let few = &bytes[..4 + 13 + 13 + 14];
     let message = Llama2cVocabulary::parse(few, 3).unwrap_err().to_string();
-    assert!(message.contains("token 3: found the end, expected 259 tokens"), "{message}");
+    assert!(
+        message.contains("token 3: found the end, expected 259 tokens"),
+        "{message}"
+    );
 }

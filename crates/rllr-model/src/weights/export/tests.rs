@@ -11,7 +11,9 @@ fn plan(elements: &[usize], stored_type: StoredType, max_shard_bytes: u64) -> Ex
         .enumerate()
         .map(|(number, &elements)| (format!("t{number}"), [elements]))
         .collect();
-    let shapes = tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()));
+    let shapes = tensors
+        .iter()
+        .map(|(name, shape)| (name.as_str(), shape.as_slice()));
     let options = ExportOptions {
         stored_type,
         max_shard_bytes,
@@ -40,7 +42,10 @@ fn files_are_filled_in_order_up_to_the_limit() {
     assert_eq!(divided.files[0].name, "model-00001-of-00004.safetensors");
     assert_eq!(divided.files[3].name, "model-00004-of-00004.safetensors");
     let index: Value = serde_json::from_str(divided.index.as_ref().unwrap()).unwrap();
-    assert_eq!(index["metadata"], json!({"total_parameters": 51, "total_size": 204}));
+    assert_eq!(
+        index["metadata"],
+        json!({"total_parameters": 51, "total_size": 204})
+    );
     assert_eq!(index["weight_map"]["t2"], "model-00002-of-00004.safetensors");
 
     // Half the bytes, half the files.
@@ -58,10 +63,18 @@ fn a_file_is_the_one_that_the_safetensors_crate_writes() {
         shape: shape.to_vec(),
         data: (0..shape.iter().product()).map(|n| n as f32 - 1.5).collect(),
     };
-    let named = [("b.weight", tensor(&[2, 3])), ("a\"\\ü", tensor(&[5])), ("empty", tensor(&[0, 2]))];
+    let named = [
+        ("b.weight", tensor(&[2, 3])),
+        ("a\"\\ü", tensor(&[5])),
+        ("empty", tensor(&[0, 2])),
+    ];
     let weights = Weights(named.map(|(name, tensor)| (name.to_owned(), tensor)).into());
     let ours = weights.to_safetensors().unwrap();
-    assert_eq!((ours.len() - 4 * 11) % 8, 0, "the numbers begin at a multiple of 8");
+    assert_eq!(
+        (ours.len() - 4 * 11) % 8,
+        0,
+        "the numbers begin at a multiple of 8"
+    );
     let reference = SafeTensors::deserialize(&ours).unwrap();
     let views: Vec<_> = reference.iter().collect();
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
@@ -74,7 +87,10 @@ fn a_name_that_cannot_be_written_is_refused() {
     for names in [["a", "a"], ["a", "__metadata__"]] {
         let shapes = names.map(|name| (name, &[1usize][..]));
         let message = ExportPlan::new(shapes, &ExportOptions::default()).unwrap_err();
-        assert!(message.to_string().starts_with("there are two tensors"), "{message}");
+        assert!(
+            message.to_string().starts_with("there are two tensors"),
+            "{message}"
+        );
     }
 }
 

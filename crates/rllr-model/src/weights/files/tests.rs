@@ -58,12 +58,18 @@ fn an_index_that_does_not_fit_the_shards_is_refused() {
     let [first, second] = [&files[0].0, &files[1].0];
 
     let message = read(&files[..1], &index).unwrap_err().to_string();
-    assert_eq!(message, format!("the index names the file {second}, which is missing"));
+    assert_eq!(
+        message,
+        format!("the index names the file {second}, which is missing")
+    );
 
     let mut damaged = files.clone();
     damaged[1].1.pop();
     let message = read(&damaged, &index).unwrap_err().to_string();
-    assert!(message.starts_with(&format!("{second}: ")) && message.contains("cut short"), "{message}");
+    assert!(
+        message.starts_with(&format!("{second}: ")) && message.contains("cut short"),
+        "{message}"
+    );
 
     let other = |text: String| ShardIndex::parse(&text).unwrap();
     let absent = other(format!(

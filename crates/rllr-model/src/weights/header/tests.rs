@@ -53,7 +53,10 @@ fn a_header_says_what_is_where() {
     assert_eq!(reference.len(), 4);
     for tensor in header.tensors() {
         let view = reference.tensor(&tensor.name).unwrap();
-        assert_eq!((view.dtype(), view.shape()), (tensor.dtype, tensor.shape.as_slice()));
+        assert_eq!(
+            (view.dtype(), view.shape()),
+            (tensor.dtype, tensor.shape.as_slice())
+        );
         assert_eq!(view.data().len(), tensor.bytes.len());
     }
 }
@@ -65,12 +68,18 @@ fn a_damaged_file_is_refused_with_what_and_where() {
     let with_length = |length: u64| [&length.to_le_bytes()[..], &whole[8..]].concat();
     let cases: Vec<(Vec<u8>, String)> = vec![
         (Vec::new(), "found 0 bytes".to_owned()),
-        (whole[..7].to_vec(), "8 bytes that say how long its header is, found 7 bytes".to_owned()),
+        (
+            whole[..7].to_vec(),
+            "8 bytes that say how long its header is, found 7 bytes".to_owned(),
+        ),
         (
             with_length(u64::MAX),
             "said to have 18446744073709551615 bytes, expected at most 100000000".to_owned(),
         ),
-        (with_length(100_000_001), "said to have 100000001 bytes, expected at most".to_owned()),
+        (
+            with_length(100_000_001),
+            "said to have 100000001 bytes, expected at most".to_owned(),
+        ),
         (
             with_length(90_000_000),
             format!("said to have 90000000 bytes, found {}", whole.len() - 8),
@@ -93,7 +102,10 @@ fn a_damaged_file_is_refused_with_what_and_where() {
     for (bytes, expected) in cases {
         let message = message(&bytes);
         assert!(message.contains(&expected), "{message}\nexpected {expected}");
-        assert!(SafeTensors::deserialize(&bytes).is_err(), "the reference refuses: {expected}");
+        assert!(
+            SafeTensors::deserialize(&bytes).is_err(),
+            "the reference refuses: {expected}"
+        );
     }
 }
 
@@ -159,7 +171,10 @@ fn a_hostile_header_is_refused_with_the_tensors_name() {
             vec![r#""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,16]}"#.to_owned()],
             "the header cannot be read",
         ),
-        (vec![r#""__metadata__":{"format":1}"#.to_owned()], "the header cannot be read"),
+        (
+            vec![r#""__metadata__":{"format":1}"#.to_owned()],
+            "the header cannot be read",
+        ),
         (
             vec![r#""__metadata__":{},"__metadata__":{}"#.to_owned()],
             "duplicate field `__metadata__`",
@@ -183,7 +198,15 @@ fn a_hostile_header_is_refused_with_the_tensors_name() {
 fn sizes_that_overflow_together_are_refused() {
     let size = (1u64 << 61) - 1;
     let entries: Vec<String> = (0..8)
-        .map(|n| entry(&format!("t{n}"), "U8", &format!("[{size}]"), n * size, (n + 1) * size))
+        .map(|n| {
+            entry(
+                &format!("t{n}"),
+                "U8",
+                &format!("[{size}]"),
+                n * size,
+                (n + 1) * size,
+            )
+        })
         .collect();
     let bytes = file(&format!("{{{}}}", entries.join(",")), 0);
     assert!(SafetensorsHeader::read(&bytes).is_err());

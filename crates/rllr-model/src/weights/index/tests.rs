@@ -3,7 +3,9 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::*;
 
 fn index(weight_map: &str) -> Result<ShardIndex, IndexError> {
-    ShardIndex::parse(&format!(r#"{{"metadata":{{"total_size":12.0}},"weight_map":{weight_map}}}"#))
+    ShardIndex::parse(&format!(
+        r#"{{"metadata":{{"total_size":12.0}},"weight_map":{weight_map}}}"#
+    ))
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -53,8 +55,14 @@ fn an_index_that_is_none_is_refused() {
         (r#"{"metadata":{}}"#, "missing field `weight_map`"),
         (r#"{"weight_map":{"a":1}}"#, "cannot be read"),
         (r#"{"weight_map":[]}"#, "cannot be read"),
-        (r#"{"weight_map":{"a":"x","a":"x"}}"#, "puts tensor a into \"x\" and into \"x\""),
-        (r#"{"weight_map":{"a":"x","a":"y"}}"#, "puts tensor a into \"x\" and into \"y\""),
+        (
+            r#"{"weight_map":{"a":"x","a":"x"}}"#,
+            "puts tensor a into \"x\" and into \"x\"",
+        ),
+        (
+            r#"{"weight_map":{"a":"x","a":"y"}}"#,
+            "puts tensor a into \"x\" and into \"y\"",
+        ),
         ("", "cannot be read"),
     ];
     for (json, expected) in cases {

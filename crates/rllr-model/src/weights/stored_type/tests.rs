@@ -20,11 +20,27 @@ fn round_trip(stored_type: StoredType, values: &[f32]) -> Vec<f32> {
 
 #[wasm_bindgen_test(unsupported = test)]
 fn what_a_type_can_hold_comes_back_bit_for_bit() {
-    let both = [0.0, -0.0, 1.0, -1.5, 0.09375, 240.0, f32::INFINITY, f32::NEG_INFINITY];
+    let both = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        0.09375,
+        240.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ];
     for stored_type in TYPES {
         let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&round_trip(stored_type, &both)), bits(&both), "{stored_type:?}");
-        assert!(round_trip(stored_type, &[f32::NAN])[0].is_nan(), "{stored_type:?}");
+        assert_eq!(
+            bits(&round_trip(stored_type, &both)),
+            bits(&both),
+            "{stored_type:?}"
+        );
+        assert!(
+            round_trip(stored_type, &[f32::NAN])[0].is_nan(),
+            "{stored_type:?}"
+        );
     }
     // Ends of the ranges: largest, smallest normal, smallest subnormal.
     let f16_ends = [65_504.0, 6.103_515_6e-5, 5.960_464_5e-8];
@@ -46,12 +62,19 @@ fn numbers_are_rounded_to_the_nearest_and_ties_to_even() {
             (-1.0 - 1.5 * step, -1.0 - 2.0 * step),
         ];
         for (value, expected) in cases {
-            assert_eq!(round_trip(stored_type, &[value]), [expected], "{stored_type:?} of {value}");
+            assert_eq!(
+                round_trip(stored_type, &[value]),
+                [expected],
+                "{stored_type:?} of {value}"
+            );
         }
     }
     // 2048 to 4096 goes in steps of 2; below the smallest subnormal: to it, or to zero at and under its half.
     assert_eq!(round_trip(StoredType::F16, &[2049.0, 2051.0]), [2048.0, 2052.0]);
-    assert_eq!(round_trip(StoredType::F16, &[2.98e-8, 2.99e-8]), [0.0, 5.960_464_5e-8]);
+    assert_eq!(
+        round_trip(StoredType::F16, &[2.98e-8, 2.99e-8]),
+        [0.0, 5.960_464_5e-8]
+    );
 }
 
 /// The same by search: no stored number is nearer than the one that was chosen.
@@ -100,7 +123,10 @@ fn f64_is_read_and_rounded_once() {
     let read = decode("x", Dtype::F64, &bytes, Layout::AsStored).unwrap();
     assert_eq!(read, [0.1f32, 0.0, 1.0]);
     let message = decode("x", Dtype::F64, &1e39f64.to_le_bytes(), Layout::AsStored).unwrap_err();
-    assert_eq!(message.to_string(), "tensor x holds 1e39, which is too large for F32");
+    assert_eq!(
+        message.to_string(),
+        "tensor x holds 1e39, which is too large for F32"
+    );
     let infinite = decode("x", Dtype::F64, &f64::INFINITY.to_le_bytes(), Layout::AsStored).unwrap();
     assert_eq!(infinite, [f32::INFINITY]);
 }
@@ -127,6 +153,10 @@ fn a_transposed_matrix_has_its_rows_as_columns() {
         }
         let layout = Layout::Transposed { rows, columns };
         let bytes = StoredType::F32.encode("x", &matrix).unwrap();
-        assert_eq!(decode("x", Dtype::F32, &bytes, layout).unwrap(), expected, "{rows} x {columns}");
+        assert_eq!(
+            decode("x", Dtype::F32, &bytes, layout).unwrap(),
+            expected,
+            "{rows} x {columns}"
+        );
     }
 }
