@@ -20,11 +20,13 @@ pub enum Bench {
     Sizes,
     /// Reading and parsing of tasks and answers.
     Task,
+    /// Memory that loading a model needs beside the model.
+    Load,
 }
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 4] = [Self::Task, Self::TrainStep, Self::Sizes, Self::Page];
+    pub const ALL: [Self; 5] = [Self::Task, Self::Load, Self::TrainStep, Self::Sizes, Self::Page];
 
     /// The program in the tests' package that measures.
     fn program(self) -> Option<&'static str> {
@@ -32,6 +34,7 @@ impl Bench {
             Self::TrainStep => Some("bench_train_step"),
             Self::Page => Some("bench_page"),
             Self::Task => Some("bench_task"),
+            Self::Load => Some("bench_load"),
             Self::Sizes => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{data, doctor, pairs};
+use crate::{convert, data, doctor, pairs};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Data(data::DataArgs),
     /// Build preference pairs, or say what kinds of pairs a file holds.
     Pairs(pairs::PairsArgs),
+    /// Bring a model into Hugging Face's layout, with other numbers or in other files.
+    Convert(convert::ConvertArgs),
 }
 
 impl Cli {
@@ -33,6 +35,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args),
             Command::Data(args) => data::run(args),
             Command::Pairs(args) => pairs::run(args),
+            Command::Convert(args) => convert::run(&args),
         }
     }
 }

@@ -5,6 +5,8 @@
 pub mod commands;
 pub mod data;
 pub mod pairs;
+pub mod convert;
+pub mod model_directory;
 pub mod doctor;
 pub mod devices;
 pub mod exit;

@@ -3,7 +3,6 @@
 use burn::nn::Linear;
 use burn::tensor::Device;
 
-use crate::CausalLmConfig;
 use crate::alibi::slopes_on;
 use crate::attention::{Attention, FusedProjection, Projections, SeparateProjections};
 use crate::block::{Block, Residual};
@@ -15,7 +14,8 @@ use crate::norm::Norm;
 use crate::rotary::RotaryTable;
 use crate::scalar_model::{ScalarHead, ScalarModel};
 use crate::tensor_shapes::file_name;
-use crate::weights::{Bias, WeightReader, Weights, WeightsError};
+use crate::weight_reader::{LinearBias, WeightReader};
+use crate::{CausalLmConfig, WeightSource, Weights, WeightsError};
 
 impl CausalLm {
     /// Builds a model from its weights.
@@ -30,15 +30,36 @@ impl CausalLm {
         weights: &Weights,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        let mut builder = Builder {
-            config,
-            reader: WeightReader::new(weights, device),
-        };
+        Self::from_source(config, weights.into(), device)
+    }
+
+    /// Builds a model from tensors wherever they are, one after the other.
+    ///
+    /// On a device with autodiff the parameters are trainable.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when a tensor is missing, has another shape, or is not part of such a model.
+    pub fn from_source(
+        config: &CausalLmConfig,
+        source: WeightSource<'_>,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let mut builder = Builder::new(config, source, device);
+        if config.tie_word_embeddings {
+            let embedding = file_name(config.architecture, "model.embed_tokens.weight");
+            builder.reader.tied("lm_head.weight", &embedding)?;
+        }
         let model = builder.decoder()?;
         let lm_head = if config.tie_word_embeddings {
             None
         } else {
-            Some(builder.linear("lm_head", config.hidden_size, config.vocab_size, Bias::Absent)?)
+            Some(builder.linear(
+                "lm_head",
+                config.hidden_size,
+                config.vocab_size,
+                LinearBias::Absent,
+            )?)
         };
         builder.reader.finish()?;
         Ok(Self {
@@ -62,12 +83,24 @@ impl ScalarModel {
         weights: &Weights,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        let mut builder = Builder {
-            config,
-            reader: WeightReader::new(weights, device),
-        };
+        Self::from_source(config, weights.into(), device)
+    }
+
+    /// Builds a model from tensors wherever they are, one after the other.
+    ///
+    /// On a device with autodiff the parameters are trainable.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when a tensor is missing, has another shape, or is not part of such a model.
+    pub fn from_source(
+        config: &CausalLmConfig,
+        source: WeightSource<'_>,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let mut builder = Builder::new(config, source, device);
         let model = builder.decoder()?;
-        let score = builder.linear("head.score", config.hidden_size, 1, Bias::Absent)?;
+        let score = builder.linear("head.score", config.hidden_size, 1, LinearBias::Absent)?;
         builder.reader.finish()?;
         Ok(Self {
             model,
@@ -83,7 +116,14 @@ struct Builder<'a> {
     reader: WeightReader<'a>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn new(config: &'a CausalLmConfig, source: WeightSource<'a>, device: &'a Device) -> Self {
+        Self {
+            config,
+            reader: WeightReader::new(source, device),
+        }
+    }
+
     fn decoder(&mut self) -> Result<Decoder, WeightsError> {
         let config = self.config;
         let name = file_name(config.architecture, "model.embed_tokens");
@@ -144,7 +184,7 @@ impl Builder<'_> {
         let (architecture, width) = (config.architecture, config.hidden_size);
         let queries = config.num_attention_heads * config.head_dim;
         let keys = config.num_key_value_heads * config.head_dim;
-        let bias = Bias::when(config.attention_bias);
+        let bias = LinearBias::when(config.attention_bias);
         let projections = if architecture.fuses_qkv() {
             let path = format!("{path}.query_key_value");
             let query_key_value = self.linear(&path, width, queries + 2 * keys, bias)?;
@@ -164,7 +204,7 @@ impl Builder<'_> {
                 .transpose()
         };
         let (q_norm, k_norm) = (head_norm("q_norm")?, head_norm("k_norm")?);
-        let output_bias = Bias::when(config.attention_bias && architecture.biases_attention_output());
+        let output_bias = LinearBias::when(config.attention_bias && architecture.biases_attention_output());
         Ok(Attention {
             projections,
             q_norm,
@@ -181,7 +221,7 @@ impl Builder<'_> {
         let (width, inner, bias) = (
             config.hidden_size,
             config.intermediate_size,
-            Bias::when(config.mlp_bias),
+            LinearBias::when(config.mlp_bias),
         );
         let mut linear = |name: &str, d_in, d_out| self.linear(&format!("{path}.{name}"), d_in, d_out, bias);
         Ok(match config.architecture.feed_forward() {
@@ -201,7 +241,13 @@ impl Builder<'_> {
         })
     }
 
-    fn linear(&mut self, path: &str, d_in: usize, d_out: usize, bias: Bias) -> Result<Linear, WeightsError> {
+    fn linear(
+        &mut self,
+        path: &str,
+        d_in: usize,
+        d_out: usize,
+        bias: LinearBias,
+    ) -> Result<Linear, WeightsError> {
         self.reader
             .linear(&file_name(self.config.architecture, path), d_in, d_out, bias)
     }

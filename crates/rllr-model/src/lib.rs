@@ -29,13 +29,20 @@ mod kv_cache;
 mod log_probs;
 mod tensor_shapes;
 mod weights;
+mod weight_reader;
 mod build;
+mod collector;
+mod llama2c;
 mod parameter_names;
 mod initial_weights;
+
+#[cfg(test)]
+mod fuzz;
 
 pub use attention::{Attention, FusedProjection, Projections, SeparateProjections};
 pub use block::Block;
 pub use causal_lm::{AdaptedLm, CausalLm};
+pub use collector::DeviceWeights;
 pub use config::{
     Architecture, CausalLmConfig, ConfigError, LayerType, ModelHead, RopeScaling, SpecialTokenIds,
 };
@@ -43,6 +50,7 @@ pub use decoder::{Decoder, Pass, Positions};
 pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 pub use initial_weights::initial_weights;
 pub use kv_cache::{CacheFull, KvCache};
+pub use llama2c::{Llama2cError, Llama2cModel, Llama2cVocabulary};
 pub use log_probs::{masked_mean, token_log_probs};
 pub use lora::{LoraAdapter, LoraLayer, LowRank};
 pub use norm::Norm;
@@ -51,4 +59,9 @@ pub use rotary::RotaryTable;
 pub use scalar_model::{HeadInitialization, ScalarHead, ScalarModel, last_values};
 pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
-pub use weights::{HostTensor, Weights, WeightsError};
+pub use weight_reader::{LinearBias, WeightReader};
+pub use weights::{
+    ExportOptions, ExportPlan, HeaderError, HostTensor, INDEX_FILE_NAME, IndexError, MAX_HEADER_BYTES,
+    PlannedFile, SafetensorsFiles, SafetensorsHeader, SafetensorsStream, ShardIndex, StoredType, TensorInfo,
+    UploadedWeights, WeightSource, Weights, WeightsError,
+};

@@ -1,9 +1,13 @@
+use burn::module::Module as _;
+use burn::tensor::Device;
+use half::{bf16, f16};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use safetensors::tensor::{Dtype, TensorView};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::{CausalLmConfig, initial_weights};
+use crate::{CausalLm, CausalLmConfig, initial_weights};
 
 fn config() -> CausalLmConfig {
     CausalLmConfig {
