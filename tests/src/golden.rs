@@ -86,3 +86,71 @@ pub fn train_step_cases() -> anyhow::Result<Vec<TrainStepFiles>> {
     }
     Ok(vec![case!("tied_left_padded"), case!("untied_right_padded")])
 }
+
+/// The files of one tokenizer, read from disk natively and built in on wasm.
+pub struct TokenizerCaseFiles {
+    /// Name of the tokenizer's folder.
+    pub name: String,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `cases.json`.
+    pub cases: String,
+}
+
+/// Every tokenizer below `tokenizers`.
+///
+/// # Errors
+///
+/// When the folder or one of a tokenizer's files is missing.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn tokenizer_cases() -> anyhow::Result<Vec<TokenizerCaseFiles>> {
+    use anyhow::Context as _;
+    use std::fs;
+
+    let folder = directory().join("tokenizers");
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("golden folder {}", folder.display()))? {
+        let path = entry?.path();
+        let at = || format!("{}", path.display());
+        cases.push(TokenizerCaseFiles {
+            name: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            tokenizer: fs::read(path.join("tokenizer.json")).with_context(at)?,
+            cases: fs::read_to_string(path.join("cases.json")).with_context(at)?,
+        });
+    }
+    anyhow::ensure!(
+        !cases.is_empty(),
+        "golden folder {} holds no tokenizer",
+        folder.display()
+    );
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(cases)
+}
+
+/// The committed tokenizers; a browser has no file system.
+///
+/// # Errors
+///
+/// None; the native form has them.
+#[cfg(target_arch = "wasm32")]
+pub fn tokenizer_cases() -> anyhow::Result<Vec<TokenizerCaseFiles>> {
+    macro_rules! case {
+        ($name:literal) => {
+            TokenizerCaseFiles {
+                name: $name.to_owned(),
+                tokenizer: include_bytes!(concat!("../golden/tokenizers/", $name, "/tokenizer.json"))
+                    .to_vec(),
+                cases: include_str!(concat!("../golden/tokenizers/", $name, "/cases.json")).to_owned(),
+            }
+        };
+    }
+    Ok(vec![
+        case!("byte_level_gpt2"),
+        case!("byte_level_llama3"),
+        case!("sentencepiece_style"),
+    ])
+}

@@ -6,6 +6,7 @@
 
 pub mod golden;
 pub mod train_step;
+pub mod tokenizers;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;

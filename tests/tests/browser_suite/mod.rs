@@ -1,5 +1,6 @@
 //! The tests that run in a browser's page and, once more, in its dedicated worker.
 
+use rllr_tests::tokenizers;
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
 use rllr_train::self_check;
@@ -19,4 +20,9 @@ async fn golden_train_step_on_webgpu() {
 async fn the_self_check_passes_on_webgpu() {
     let check = self_check(&gpu().await, &cpu()).await.unwrap();
     assert!(check.passed(), "{check:?}");
+}
+
+#[wasm_bindgen_test]
+fn golden_tokenizers() {
+    tokenizers::check_all().unwrap();
 }
