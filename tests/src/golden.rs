@@ -175,3 +175,55 @@ pub fn case_folders(part: &str) -> anyhow::Result<Vec<(String, std::path::PathBu
     cases.sort();
     Ok(cases)
 }
+
+/// The files of one tokenizer, read from disk natively and built in on wasm.
+pub struct TokenizerCaseFiles {
+    /// Name of the tokenizer's folder.
+    pub name: String,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `cases.json`.
+    pub cases: String,
+}
+
+/// Every tokenizer below `tokenizers`.
+///
+/// # Errors
+///
+/// When the folder or one of a tokenizer's files is missing.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn tokenizer_cases() -> anyhow::Result<Vec<TokenizerCaseFiles>> {
+    case_folders("tokenizers")?
+        .into_iter()
+        .map(|(name, path)| {
+            Ok(TokenizerCaseFiles {
+                name,
+                tokenizer: std::fs::read(path.join("tokenizer.json"))?,
+                cases: std::fs::read_to_string(path.join("cases.json"))?,
+            })
+        })
+        .collect()
+}
+
+/// The committed tokenizers; a browser has no file system.
+///
+/// # Errors
+///
+/// None; the native form has them.
+#[cfg(target_arch = "wasm32")]
+pub fn tokenizer_cases() -> anyhow::Result<Vec<TokenizerCaseFiles>> {
+    macro_rules! cases {
+        ($($name:literal),*) => {
+            vec![$(TokenizerCaseFiles {
+                name: $name.to_owned(),
+                tokenizer: include_bytes!(concat!("../golden/tokenizers/", $name, "/tokenizer.json")).to_vec(),
+                cases: include_str!(concat!("../golden/tokenizers/", $name, "/cases.json")).to_owned(),
+            }),*]
+        };
+    }
+    Ok(cases!(
+        "byte_level_gpt2",
+        "byte_level_llama3",
+        "sentencepiece_style"
+    ))
+}

@@ -7,6 +7,7 @@
 pub mod golden;
 pub mod model_cases;
 pub mod train_step;
+pub mod tokenizers;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;

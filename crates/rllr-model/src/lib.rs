@@ -1,6 +1,7 @@
-//! The language model: a Llama-style decoder with a key-value cache, on any Burn device.
+//! The language model: its tokenizer, and a Llama-style decoder with a key-value cache, on any Burn device.
 //!
 //! Start with [`CausalLm`]; a [`TokenBatch`] is what goes in, [`Weights`] are what it is made of.
+//! A [`Tokenizer`] makes ids of texts.
 //!
 //! This crate does not read files, choose devices or hold a random generator: all three are arguments.
 //! It knows nothing about rewards and trains nothing.
@@ -13,6 +14,7 @@
     )
 )]
 
+pub mod tokenizer;
 mod config;
 mod token_batch;
 mod causal_lm;
@@ -59,6 +61,7 @@ pub use rotary::RotaryTable;
 pub use scalar_model::{HeadInitialization, ScalarHead, ScalarModel, last_values};
 pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
+pub use tokenizer::{Tokenizer, TokenizerError, TokenizerFiles, train_byte_level_bpe};
 pub use weight_reader::{LinearBias, WeightReader};
 pub use weights::{
     ExportOptions, ExportPlan, HeaderError, HostTensor, INDEX_FILE_NAME, IndexError, MAX_HEADER_BYTES,

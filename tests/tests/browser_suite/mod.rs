@@ -1,5 +1,6 @@
 //! The tests that run in a browser's page and, once more, in its dedicated worker.
 
+use rllr_tests::tokenizers;
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
 use rllr_tests::{golden, model_cases};
@@ -36,4 +37,9 @@ async fn golden_models_on_webgpu() {
     model_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
         .await
         .unwrap();
+}
+
+#[wasm_bindgen_test]
+fn golden_tokenizers() {
+    tokenizers::check_all().unwrap();
 }
