@@ -6,6 +6,7 @@
 
 pub mod golden;
 pub mod model_cases;
+pub mod stories;
 pub mod train_step;
 pub mod tokenizers;
 

@@ -5,12 +5,23 @@
 use rllr_cli::devices;
 use rllr_tests::golden::model_cases;
 use rllr_tests::model_cases::{Tolerance, check_all};
+use rllr_tests::stories;
 
 #[test]
 fn golden_models_on_the_cpu() -> anyhow::Result<()> {
     pollster::block_on(check_all(&model_cases()?, &devices::cpu(), Tolerance::CPU))
 }
 
+#[test]
+fn the_story_is_the_same_on_the_cpu() -> anyhow::Result<()> {
+    let Some((model, vocabulary)) = stories::files() else {
+        println!("{}", stories::SKIPPED);
+        return Ok(());
+    };
+    pollster::block_on(stories::check(model, vocabulary, &devices::cpu()))
+}
+
+/// One test for the GPU, because Burn opens an adapter once in a process.
 #[test]
 fn golden_models_on_webgpu() -> anyhow::Result<()> {
     let adapters = match devices::adapters() {
@@ -28,6 +39,10 @@ fn golden_models_on_webgpu() -> anyhow::Result<()> {
         println!("adapter {number}: {} ({})", adapter.name, adapter.backend);
         let device = devices::open_adapter(number)?;
         pollster::block_on(check_all(&model_cases()?, &device, Tolerance::GPU))?;
+        match stories::files() {
+            Some((model, vocabulary)) => pollster::block_on(stories::check(model, vocabulary, &device))?,
+            None => println!("{}", stories::SKIPPED),
+        }
     }
     Ok(())
 }

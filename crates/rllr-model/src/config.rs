@@ -6,12 +6,9 @@ mod rope_scaling;
 
 mod hugging_face;
 
-mod special_token_ids;
-
 pub use architecture::Architecture;
 pub use hugging_face::ModelHead;
 pub use rope_scaling::RopeScaling;
-pub use special_token_ids::SpecialTokenIds;
 
 pub(crate) use architecture::{FeedForwardKind, NormKind, PositionKind, RotaryPairs};
 

@@ -45,9 +45,7 @@ pub use attention::{Attention, FusedProjection, Projections, SeparateProjections
 pub use block::Block;
 pub use causal_lm::{AdaptedLm, CausalLm};
 pub use collector::DeviceWeights;
-pub use config::{
-    Architecture, CausalLmConfig, ConfigError, LayerType, ModelHead, RopeScaling, SpecialTokenIds,
-};
+pub use config::{Architecture, CausalLmConfig, ConfigError, LayerType, ModelHead, RopeScaling};
 pub use decoder::{Decoder, Pass, Positions};
 pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 pub use initial_weights::initial_weights;
@@ -61,7 +59,7 @@ pub use rotary::RotaryTable;
 pub use scalar_model::{HeadInitialization, ScalarHead, ScalarModel, last_values};
 pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
-pub use tokenizer::{Tokenizer, TokenizerError, TokenizerFiles, train_byte_level_bpe};
+pub use tokenizer::{SpecialTokenIds, Tokenizer, TokenizerError, TokenizerFiles, train_byte_level_bpe};
 pub use weight_reader::{LinearBias, WeightReader};
 pub use weights::{
     ExportOptions, ExportPlan, HeaderError, HostTensor, INDEX_FILE_NAME, IndexError, MAX_HEADER_BYTES,

@@ -1,11 +1,11 @@
 //! The tests that run in a browser's page and, once more, in its dedicated worker.
 
-use rllr_tests::tokenizers;
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
 use rllr_tests::{golden, model_cases};
+use rllr_tests::{stories, tokenizers};
 use rllr_train::self_check;
-use wasm_bindgen_test::wasm_bindgen_test;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 #[wasm_bindgen_test]
 async fn golden_train_step_on_the_cpu() {
@@ -42,4 +42,20 @@ async fn golden_models_on_webgpu() {
 #[wasm_bindgen_test]
 fn golden_tokenizers() {
     tokenizers::check_all().unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn the_story_is_the_same_on_the_cpu() {
+    match stories::files() {
+        Some((model, vocabulary)) => stories::check(model, vocabulary, &cpu()).await.unwrap(),
+        None => console_log!("{}", stories::SKIPPED),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_story_is_the_same_on_webgpu() {
+    match stories::files() {
+        Some((model, vocabulary)) => stories::check(model, vocabulary, &gpu().await).await.unwrap(),
+        None => console_log!("{}", stories::SKIPPED),
+    }
 }

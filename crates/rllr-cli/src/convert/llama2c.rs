@@ -40,8 +40,9 @@ pub(super) fn import(
     }
     let ids = SpecialTokenIds {
         bos: Some(BOS),
-        eos: vec![EOS],
+        eos: Some(EOS),
         pad: None,
+        stop: vec![EOS],
     };
     Ok(Imported {
         model,

@@ -3,10 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Architecture, CausalLmConfig, ConfigError, LayerType, RopeScaling, SpecialTokenIds, check_divides,
-    value_error,
-};
+use super::{Architecture, CausalLmConfig, ConfigError, LayerType, RopeScaling, check_divides, value_error};
+use crate::tokenizer::SpecialTokenIds;
 
 /// What stands on top of the decoder, as transformers' class names say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,10 +221,10 @@ impl CausalLmConfig {
         }
         set("tie_word_embeddings", json!(self.tie_word_embeddings));
         set("bos_token_id", json!(ids.bos));
-        let eos = match ids.eos.as_slice() {
-            [] => Value::Null,
-            [id] => json!(id),
-            many => json!(many),
+        // A list where several end a text, as Llama 3 has it.
+        let eos = match ids.stop.as_slice() {
+            [] | [_] => json!(ids.eos),
+            several => json!(several),
         };
         set("eos_token_id", eos);
         set("pad_token_id", json!(ids.pad));
