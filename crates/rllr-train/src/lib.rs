@@ -14,10 +14,14 @@
 
 mod lm_trainer;
 mod next_token_loss;
+mod scored_loss;
+mod checkpointing;
 mod gradients;
 mod self_check;
 
+pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use gradients::{clip_by_global_norm, global_norm};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
-pub use next_token_loss::{NextTokenLoss, next_token_loss};
+pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
+pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
