@@ -5,7 +5,9 @@
 )]
 
 pub mod golden;
+mod numbers;
 pub mod model_cases;
+pub mod lora_cases;
 pub mod train_step;
 
 #[cfg(not(target_arch = "wasm32"))]
