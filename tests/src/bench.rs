@@ -1,6 +1,7 @@
 //! Benchmarks that `cargo xtask bench` runs. Native: they drive devices, browsers and PyTorch.
 
 pub mod load;
+pub mod memory;
 pub mod page;
 pub mod train_step;
 

@@ -5,8 +5,10 @@
 )]
 
 pub mod golden;
+mod numbers;
 pub mod model_cases;
 pub mod stories;
+pub mod lora_cases;
 pub mod train_step;
 pub mod tokenizers;
 

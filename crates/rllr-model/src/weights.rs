@@ -69,6 +69,9 @@ pub enum WeightsError {
         /// The type that cannot hold it.
         stored: &'static str,
     },
+    /// The device has no F16.
+    #[error("the device does not compute with F16; store the weights as F32")]
+    NoHalfPrecision,
     /// A tensor that the model needs is not there.
     #[error("tensor {name} is missing, expected one of shape {expected:?}")]
     Missing {

@@ -18,6 +18,8 @@
 
 mod lm_trainer;
 mod next_token_loss;
+mod scored_loss;
+mod checkpointing;
 mod gradients;
 mod learning_rate;
 mod truncate_response;
@@ -37,6 +39,7 @@ mod rounding;
 mod finite_differences;
 
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
+pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
 pub use gradients::{clip_by_global_norm, global_norm};
@@ -48,11 +51,12 @@ pub use kl_controller::KlController;
 pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
-pub use next_token_loss::{NextTokenLoss, next_token_loss};
+pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
 pub use ppo_loss::{
     MAX_LOG_RATIO, PolicyLosses, PpoLoss, PpoLossConfig, PpoPredictions, PpoTargets, ValueLosses,
     policy_losses, ppo_loss, value_losses,
 };
 pub use ppo_stats::PpoStats;
+pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use truncate_response::{first_stop, truncate_response, truncated};
