@@ -2,7 +2,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::super::peft_config;
 use super::super::tests::{adapter, lora_config, model_config};
 use super::super::{LoraConfig, TargetModules};
 use super::*;
