@@ -36,15 +36,15 @@ impl Tolerance {
 }
 
 #[derive(Deserialize)]
-struct Cases {
+pub(crate) struct Cases {
     right_padded: Padded,
-    left_padded: Padded,
+    pub(crate) left_padded: Padded,
     gradient: Gradient,
-    greedy: Option<Greedy>,
+    pub(crate) greedy: Option<Greedy>,
 }
 
 #[derive(Deserialize)]
-struct Padded {
+pub(crate) struct Padded {
     input_ids: Array,
     attention_mask: Array,
     logits: Option<Array>,
@@ -61,19 +61,19 @@ struct Gradient {
 }
 
 #[derive(Deserialize)]
-struct Greedy {
-    new_tokens: Array,
+pub(crate) struct Greedy {
+    pub(crate) new_tokens: Array,
     last_step_logits: Array,
 }
 
 #[derive(Deserialize)]
-struct Array {
-    shape: Vec<usize>,
+pub(crate) struct Array {
+    pub(crate) shape: Vec<usize>,
     data: Vec<f64>,
 }
 
 impl Array {
-    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.data.chunks(self.shape[1..].iter().product())
     }
 
@@ -90,18 +90,20 @@ impl Padded {
         clippy::cast_sign_loss,
         reason = "token ids are small"
     )]
-    fn batch(&self, side: PaddingSide, vocab_size: usize) -> anyhow::Result<TokenBatch> {
+    pub(crate) fn token_rows(&self) -> Vec<Vec<u32>> {
         let rows = self.input_ids.rows().zip(self.attention_mask.rows());
-        let rows: Vec<Vec<u32>> = rows
-            .map(|(ids, mask)| {
-                ids.iter()
-                    .zip(mask)
-                    .filter(|(_, m)| **m == 1.0)
-                    .map(|(id, _)| *id as u32)
-                    .collect()
-            })
-            .collect();
-        let batch = TokenBatch::from_rows(&rows, side, vocab_size)?;
+        rows.map(|(ids, mask)| {
+            ids.iter()
+                .zip(mask)
+                .filter(|(_, m)| **m == 1.0)
+                .map(|(id, _)| *id as u32)
+                .collect()
+        })
+        .collect()
+    }
+
+    fn batch(&self, side: PaddingSide, vocab_size: usize) -> anyhow::Result<TokenBatch> {
+        let batch = TokenBatch::from_rows(&self.token_rows(), side, vocab_size)?;
         ensure!(
             batch.dims() == self.input_ids.shape[..],
             "one row of the case is as long as the batch"
@@ -360,7 +362,7 @@ impl ModuleVisitor for GradientCollector<'_> {
     }
 }
 
-async fn read<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f32>> {
+pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f32>> {
     let data = tensor
         .into_data_async()
         .await
@@ -368,7 +370,7 @@ async fn read<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f32>> {
     Ok(data.iter::<f32>().collect())
 }
 
-fn close(found: &[f32], expected: &[f32], tolerance: f32) -> anyhow::Result<()> {
+pub(crate) fn close(found: &[f32], expected: &[f32], tolerance: f32) -> anyhow::Result<()> {
     ensure!(
         found.len() == expected.len(),
         "{} numbers, expected {}",
