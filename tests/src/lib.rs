@@ -4,6 +4,8 @@
     reason = "benchmarks print their results, tests why they skip"
 )]
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod generation_cases;
 pub mod golden;
 mod numbers;
 pub mod model_cases;

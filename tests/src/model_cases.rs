@@ -12,7 +12,7 @@ use rllr_model::{
 use serde::Deserialize;
 
 use crate::golden::ModelFiles;
-use crate::numbers::{Array, close, largest_difference, read, token_batch};
+use crate::numbers::{Array, close, largest_difference, read, token_batch, token_rows};
 
 /// How far numbers may be from transformers'.
 #[derive(Clone, Copy, Debug)]
@@ -37,15 +37,15 @@ impl Tolerance {
 }
 
 #[derive(Deserialize)]
-struct Cases {
+pub(crate) struct Cases {
     right_padded: Padded,
-    left_padded: Padded,
+    pub(crate) left_padded: Padded,
     gradient: Gradient,
-    greedy: Option<Greedy>,
+    pub(crate) greedy: Option<Greedy>,
 }
 
 #[derive(Deserialize)]
-struct Padded {
+pub(crate) struct Padded {
     input_ids: Array,
     attention_mask: Array,
     logits: Option<Array>,
@@ -62,12 +62,17 @@ struct Gradient {
 }
 
 #[derive(Deserialize)]
-struct Greedy {
-    new_tokens: Array,
+pub(crate) struct Greedy {
+    pub(crate) new_tokens: Array,
     last_step_logits: Array,
 }
 
 impl Padded {
+    /// The rows without their padding.
+    pub(crate) fn token_rows(&self) -> Vec<Vec<u32>> {
+        token_rows(&self.input_ids, &self.attention_mask)
+    }
+
     fn batch(&self, side: PaddingSide, vocab_size: usize) -> anyhow::Result<TokenBatch> {
         token_batch(&self.input_ids, &self.attention_mask, side, vocab_size)
     }

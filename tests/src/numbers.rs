@@ -23,29 +23,32 @@ impl Array {
     }
 }
 
-/// The rows without their padding, padded anew.
+/// The rows without their padding.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "token ids are small"
 )]
+pub(crate) fn token_rows(input_ids: &Array, attention_mask: &Array) -> Vec<Vec<u32>> {
+    let rows = input_ids.rows().zip(attention_mask.rows());
+    rows.map(|(ids, mask)| {
+        ids.iter()
+            .zip(mask)
+            .filter(|(_, m)| **m == 1.0)
+            .map(|(id, _)| *id as u32)
+            .collect()
+    })
+    .collect()
+}
+
+/// The rows without their padding, padded anew.
 pub(crate) fn token_batch(
     input_ids: &Array,
     attention_mask: &Array,
     side: PaddingSide,
     vocab_size: usize,
 ) -> anyhow::Result<TokenBatch> {
-    let rows = input_ids.rows().zip(attention_mask.rows());
-    let rows: Vec<Vec<u32>> = rows
-        .map(|(ids, mask)| {
-            ids.iter()
-                .zip(mask)
-                .filter(|(_, m)| **m == 1.0)
-                .map(|(id, _)| *id as u32)
-                .collect()
-        })
-        .collect();
-    let batch = TokenBatch::from_rows(&rows, side, vocab_size)?;
+    let batch = TokenBatch::from_rows(&token_rows(input_ids, attention_mask), side, vocab_size)?;
     ensure!(
         batch.dims() == input_ids.shape[..],
         "one row of the case is as long as the batch"

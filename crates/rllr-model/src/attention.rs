@@ -30,6 +30,8 @@ pub enum Projections {
     Separate(SeparateProjections),
     /// One matrix for all; BLOOM.
     Fused(FusedProjection),
+    /// One matrix for all, made of [`Projections::Separate`] for decoding.
+    Packed(PackedProjection),
 }
 
 /// A matrix each for queries, keys and values.
@@ -43,6 +45,12 @@ pub struct SeparateProjections {
 /// One matrix whose columns are, head by head: its query, its key, its value.
 #[derive(Module, Debug)]
 pub struct FusedProjection {
+    pub(crate) query_key_value: Linear,
+}
+
+/// One matrix whose columns are all queries, then all keys, then all values.
+#[derive(Module, Debug)]
+pub struct PackedProjection {
     pub(crate) query_key_value: Linear,
 }
 
@@ -75,6 +83,7 @@ impl Attention {
         } = match &self.projections {
             Projections::Separate(projections) => self.project_separately(projections, x, adapter),
             Projections::Fused(projection) => self.project_fused(projection, x, adapter),
+            Projections::Packed(projection) => self.project_packed(projection, x),
         };
         let place = |x: Tensor<4>, norm: &Option<RmsNorm>| {
             let x = match norm {
@@ -99,8 +108,6 @@ impl Attention {
         x: Tensor<3>,
         adapter: Option<&LoraLayer>,
     ) -> QueryKeyValue {
-        let [batch, seq_len, _] = x.dims();
-        let split = |x: Tensor<3>, heads| x.reshape([batch, seq_len, heads, self.head_dim]).swap_dims(1, 2);
         let SeparateProjections {
             q_proj,
             k_proj,
@@ -110,9 +117,20 @@ impl Attention {
         let keys = project(k_proj, adapter, "self_attn.k_proj", x.clone());
         let values = project(v_proj, adapter, "self_attn.v_proj", x);
         QueryKeyValue {
-            queries: split(queries, self.num_attention_heads),
-            keys: split(keys, self.num_key_value_heads),
-            values: split(values, self.num_key_value_heads),
+            queries: split_heads(queries, self.num_attention_heads),
+            keys: split_heads(keys, self.num_key_value_heads),
+            values: split_heads(values, self.num_key_value_heads),
+        }
+    }
+
+    fn project_packed(&self, projection: &PackedProjection, x: Tensor<3>) -> QueryKeyValue {
+        let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
+        let all = split_heads(projection.query_key_value.forward(x), heads + 2 * kv_heads);
+        let part = |start, len| all.clone().narrow(1, start, len);
+        QueryKeyValue {
+            queries: part(0, heads),
+            keys: part(heads, kv_heads),
+            values: part(heads + kv_heads, kv_heads),
         }
     }
 
@@ -122,15 +140,14 @@ impl Attention {
         x: Tensor<3>,
         adapter: Option<&LoraLayer>,
     ) -> QueryKeyValue {
-        let [batch, seq_len, _] = x.dims();
-        let (heads, head_dim) = (self.num_attention_heads, self.head_dim);
+        let head_dim = self.head_dim;
         let all = project(
             &projection.query_key_value,
             adapter,
             "self_attn.query_key_value",
             x,
         );
-        let all = all.reshape([batch, seq_len, heads, 3 * head_dim]).swap_dims(1, 2);
+        let all = split_heads(all, self.num_attention_heads);
         let part = |index| all.clone().narrow(3, index * head_dim, head_dim);
         QueryKeyValue {
             queries: part(0),
@@ -139,7 +156,7 @@ impl Attention {
         }
     }
 
-    /// `softmax(q kᵀ / √head_dim + bias) v`, projected back to the residual stream.
+    /// `softmax(q k / √head_dim + bias) v`, where `k` stands upright, projected back to the residual stream.
     ///
     /// The query heads of a group lie side by side, so they are read as further rows of one matrix product with
     /// their shared keys; nothing is repeated. Source: Ainslie et al. 2023 (arXiv 2305.13245).
@@ -147,7 +164,8 @@ impl Attention {
     /// # Shapes
     ///
     /// - `queries`: `[batch, heads, seq_len, head_dim]`
-    /// - `keys`, `values`: `[batch, kv_heads, key_len, head_dim]`
+    /// - `keys`: `[batch, kv_heads, head_dim, key_len]`
+    /// - `values`: `[batch, kv_heads, key_len, head_dim]`
     /// - `attention_bias`: `[batch, 1 or heads, seq_len, key_len]`
     /// - output: `[batch, seq_len, d_model]`
     pub(crate) fn attend(
@@ -155,25 +173,36 @@ impl Attention {
         queries: Tensor<4>,
         keys: Tensor<4>,
         values: Tensor<4>,
-        attention_bias: Tensor<4>,
+        attention_bias: Option<Tensor<4>>,
         adapter: Option<&LoraLayer>,
     ) -> Tensor<3> {
         let [batch, heads, seq_len, head_dim] = queries.dims();
-        let [_, kv_heads, key_len, _] = keys.dims();
+        let [_, kv_heads, _, key_len] = keys.dims();
         let grouped_rows = heads / kv_heads * seq_len;
 
         let scale = 1.0 / (head_dim as f64).sqrt();
         let queries = (queries * scale).reshape([batch, kv_heads, grouped_rows, head_dim]);
-        let scores = queries
-            .matmul(keys.swap_dims(2, 3))
-            .reshape([batch, heads, seq_len, key_len]);
-        let weights = softmax(scores + attention_bias, 3);
+        let scores = queries.matmul(keys).reshape([batch, heads, seq_len, key_len]);
+        let scores = match attention_bias {
+            Some(bias) => scores + bias,
+            None => scores,
+        };
+        let weights = softmax(scores, 3);
 
         let weights = weights.reshape([batch, kv_heads, grouped_rows, key_len]);
         let attended = weights.matmul(values).reshape([batch, heads, seq_len, head_dim]);
-        let attended = attended
-            .swap_dims(1, 2)
-            .reshape([batch, seq_len, heads * head_dim]);
-        project(&self.o_proj, adapter, "self_attn.o_proj", attended)
+        project(&self.o_proj, adapter, "self_attn.o_proj", join_heads(attended))
     }
+}
+
+/// `[batch, seq_len, heads · head_dim]` -> `[batch, heads, seq_len, head_dim]`.
+fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [batch, seq_len, width] = x.dims();
+    x.reshape([batch, seq_len, heads, width / heads]).swap_dims(1, 2)
+}
+
+/// `[batch, heads, seq_len, head_dim]` -> `[batch, seq_len, heads · head_dim]`.
+fn join_heads(x: Tensor<4>) -> Tensor<3> {
+    let [batch, heads, seq_len, head_dim] = x.dims();
+    x.swap_dims(1, 2).reshape([batch, seq_len, heads * head_dim])
 }

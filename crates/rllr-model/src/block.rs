@@ -38,8 +38,8 @@ pub(crate) enum Residual {
 pub(crate) struct BlockContext<'a> {
     /// `None` where positions are in the attention bias.
     pub(crate) rotation: Option<&'a Rotation>,
-    /// `[batch, 1 or heads, seq_len, key_len]`.
-    pub(crate) attention_bias: &'a Tensor<4>,
+    /// `[batch, 1 or heads, seq_len, key_len]`; `None` when every query sees every key.
+    pub(crate) attention_bias: Option<&'a Tensor<4>>,
     pub(crate) adapter: Option<&'a LoraLayer>,
 }
 
@@ -50,39 +50,45 @@ impl Block {
         let projected = self
             .self_attn
             .project(normed.clone(), context.rotation, context.adapter);
-        self.finish(x, normed, projected, context)
-    }
-
-    /// The same for tokens whose predecessors' keys and values stand in the first `start` columns of the cache.
-    pub(crate) fn forward_cached(
-        &self,
-        x: Tensor<3>,
-        context: &BlockContext<'_>,
-        start: usize,
-        cache: &mut LayerCache,
-    ) -> Tensor<3> {
-        let normed = self.input_layernorm.forward(x.clone());
-        let mut projected = self
-            .self_attn
-            .project(normed.clone(), context.rotation, context.adapter);
-        (projected.keys, projected.values) = cache.append(start, projected.keys, projected.values);
-        self.finish(x, normed, projected, context)
-    }
-
-    /// Everything behind the projections, which is the same with and without a cache.
-    fn finish(
-        &self,
-        x: Tensor<3>,
-        normed: Tensor<3>,
-        projected: QueryKeyValue,
-        context: &BlockContext<'_>,
-    ) -> Tensor<3> {
         let QueryKeyValue {
             queries,
             keys,
             values,
         } = projected;
-        let bias = context.attention_bias.clone();
+        self.finish(x, normed, (queries, keys.swap_dims(2, 3), values), context)
+    }
+
+    /// The same for tokens whose predecessors' keys and values stand in the first `start` columns of the cache; the
+    /// first `key_len` columns are read.
+    pub(crate) fn forward_cached(
+        &self,
+        x: Tensor<3>,
+        context: &BlockContext<'_>,
+        start: usize,
+        key_len: usize,
+        cache: &mut LayerCache,
+    ) -> Tensor<3> {
+        let normed = self.input_layernorm.forward(x.clone());
+        let QueryKeyValue {
+            queries,
+            keys,
+            values,
+        } = self
+            .self_attn
+            .project(normed.clone(), context.rotation, context.adapter);
+        let (keys, values) = cache.append(start, key_len, keys, values);
+        self.finish(x, normed, (queries, keys, values), context)
+    }
+
+    /// Everything behind the projections, which is the same with and without a cache; `keys` stand upright.
+    fn finish(
+        &self,
+        x: Tensor<3>,
+        normed: Tensor<3>,
+        (queries, keys, values): (Tensor<4>, Tensor<4>, Tensor<4>),
+        context: &BlockContext<'_>,
+    ) -> Tensor<3> {
+        let bias = context.attention_bias.cloned();
         let attended = self
             .self_attn
             .attend(queries, keys, values, bias, context.adapter);

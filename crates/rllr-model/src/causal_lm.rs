@@ -100,6 +100,10 @@ impl CausalLm {
 }
 
 impl<'a> AdaptedLm<'a> {
+    pub(crate) fn new(model: &'a CausalLm, adapter: Option<&'a LoraAdapter>) -> Self {
+        Self { model, adapter }
+    }
+
     /// See [`CausalLm::forward`].
     #[must_use]
     pub fn forward(self, input: &DecoderInput) -> Tensor<3> {

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Embedding;
-use burn::tensor::{FloatDType, Tensor, TensorData};
+use burn::tensor::{FloatDType, Int, Tensor};
 
 use crate::alibi::alibi_bias;
 use crate::block::{Block, BlockContext};
@@ -39,12 +39,15 @@ pub enum Positions {
 
 /// What the blocks share in one forward pass.
 pub struct Pass<'a> {
-    rotation: Option<Rotation>,
-    /// For blocks whose queries see everything before them, `[batch, 1 or heads, seq_len, key_len]`.
-    full_bias: Tensor<4>,
+    pub(crate) rotation: Option<Rotation>,
+    /// For blocks whose queries see everything before them, `[batch, 1 or heads, seq_len, key_len]`; `None` when there
+    /// is nothing else.
+    pub(crate) full_bias: Option<Tensor<4>>,
     /// For blocks with a window, by its length.
-    windowed_biases: Vec<(usize, Tensor<4>)>,
-    adapter: Option<&'a LoraAdapter>,
+    pub(crate) windowed_biases: Vec<(usize, Tensor<4>)>,
+    /// Columns of the cache that are read, if there is one.
+    pub(crate) key_len: usize,
+    pub(crate) adapter: Option<&'a LoraAdapter>,
 }
 
 impl Decoder {
@@ -64,12 +67,22 @@ impl Decoder {
         cache: &mut KvCache,
         adapter: Option<&LoraAdapter>,
     ) -> Result<Tensor<3>, CacheFull> {
-        let [_, seq_len] = input.tokens.dims();
+        self.read(input.tokens.clone(), &self.pass(input, adapter), cache)
+    }
+
+    /// The same when what the blocks share is known.
+    pub(crate) fn read(
+        &self,
+        tokens: Tensor<2, Int>,
+        pass: &Pass<'_>,
+        cache: &mut KvCache,
+    ) -> Result<Tensor<3>, CacheFull> {
+        let [_, seq_len] = tokens.dims();
         let start = cache.claim(seq_len)?;
-        let pass = self.pass(input, adapter);
-        let mut x = self.embed(input);
+        let mut x = self.embed_ids(tokens);
         for (layer, layer_cache) in cache.layers.iter_mut().enumerate() {
-            x = self.layers[layer].forward_cached(x, &self.context(layer, &pass), start, layer_cache);
+            let context = self.context(layer, pass);
+            x = self.layers[layer].forward_cached(x, &context, start, pass.key_len, layer_cache);
         }
         Ok(self.normalize(x))
     }
@@ -89,29 +102,48 @@ impl Decoder {
         let (rotation, full_bias) = match &self.positions {
             Positions::Rotary(table) => (Some(table.at(input.positions())), input.attention_bias.clone()),
             Positions::Alibi(slopes) => {
-                let bias = alibi_bias(slopes, input.key_positions.clone()) + input.attention_bias.clone();
-                (None, bias)
+                let bias = alibi_bias(slopes, input.key_positions.clone());
+                (None, Some(plus(bias, input.attention_bias.as_ref())))
             }
         };
-        let mut lengths: Vec<usize> = self.windows.iter().flatten().copied().collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        let windowed_biases = lengths
+        let windowed_biases = self
+            .window_lengths()
             .into_iter()
-            .map(|window| (window, full_bias.clone() + window_bias(window, &full_bias)))
+            .map(|window| (window, plus(window_bias(window, input), full_bias.as_ref())))
             .collect();
         Pass {
             rotation,
             full_bias,
             windowed_biases,
+            key_len: input.key_positions.dims()[1],
             adapter,
+        }
+    }
+
+    /// The lengths of the blocks' windows, each once.
+    pub(crate) fn window_lengths(&self) -> Vec<usize> {
+        let mut lengths: Vec<usize> = self.windows.iter().flatten().copied().collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths
+    }
+
+    /// Number of positions for which the model has embeddings; `None` where any position will do.
+    pub(crate) fn max_positions(&self) -> Option<usize> {
+        match &self.positions {
+            Positions::Rotary(table) => Some(table.max_positions()),
+            Positions::Alibi(_) => None,
         }
     }
 
     /// The first block's input, `[batch, seq_len, d_model]`.
     #[must_use]
     pub fn embed(&self, input: &DecoderInput) -> Tensor<3> {
-        let x = self.embed_tokens.forward(input.tokens.clone());
+        self.embed_ids(input.tokens.clone())
+    }
+
+    fn embed_ids(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let x = self.embed_tokens.forward(tokens);
         let x = x.cast(FloatDType::from(self.norm.dtype()));
         match &self.embedding_norm {
             Some(norm) => norm.forward(x),
@@ -136,21 +168,30 @@ impl Decoder {
             .and_then(|window| pass.windowed_biases.iter().find(|(length, _)| *length == window));
         BlockContext {
             rotation: pass.rotation.as_ref(),
-            attention_bias: windowed.map_or(&pass.full_bias, |(_, bias)| bias),
+            attention_bias: windowed.map_or(pass.full_bias.as_ref(), |(_, bias)| Some(bias)),
             adapter: pass.adapter.map(|adapter| &adapter.layers[layer]),
         }
     }
 }
 
-/// 0 where a query sees a key through its window, else a very negative number, `[1, 1, seq_len, key_len]`.
+/// 0 where a query sees a key through its window, else a very negative number, `[batch, 1, seq_len, key_len]`.
 ///
-/// A query sees the last `window` columns, its own included; source: `sliding_window_overlay` in transformers 5.23.
-/// The queries are the last columns of the keys.
-fn window_bias(window: usize, bias: &Tensor<4>) -> Tensor<4> {
-    let [_, _, seq_len, key_len] = bias.dims();
-    let first_query = key_len - seq_len;
-    let values: Vec<f32> = (first_query..key_len)
-        .flat_map(|query| (0..key_len).map(move |key| if key + window > query { 0.0 } else { UNSEEN }))
-        .collect();
-    Tensor::from_data(TensorData::new(values, [1, 1, seq_len, key_len]), &bias.device())
+/// A query sees the keys of the last `window` positions, its own included; source: `sliding_window_overlay` in
+/// transformers 5.23, which counts columns: without holes in a row that is the same.
+fn window_bias(window: usize, input: &DecoderInput) -> Tensor<4> {
+    let [batch, key_len] = input.key_positions.dims();
+    let [_, seq_len] = input.tokens.dims();
+    let queries = input.positions().reshape([batch, 1, seq_len, 1]);
+    let keys = input.key_positions.clone().reshape([batch, 1, 1, key_len]);
+    // No key is further behind than there are keys, so a longer window hides nothing more.
+    let unseen = (queries - keys).greater_equal_elem(window.min(key_len) as i64);
+    Tensor::zeros([batch, 1, seq_len, key_len], &input.tokens.device()).mask_fill(unseen, UNSEEN)
+}
+
+/// The sum, or `x` alone when there is nothing to add.
+pub(crate) fn plus(x: Tensor<4>, other: Option<&Tensor<4>>) -> Tensor<4> {
+    match other {
+        Some(other) => x + other.clone(),
+        None => x,
+    }
 }

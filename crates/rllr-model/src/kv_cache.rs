@@ -3,6 +3,10 @@
 use burn::tensor::{Device, Tensor, s};
 
 use crate::CausalLmConfig;
+use crate::decoder::Decoder;
+
+/// The cache's columns are read in multiples of this: matrix kernels on CPU and GPU need not repack such keys.
+pub(crate) const COLUMN_MULTIPLE: usize = 16;
 
 /// Preallocated keys and values of every block.
 ///
@@ -16,11 +20,14 @@ pub struct KvCache {
 }
 
 /// The cache of one block.
+///
+/// Keys stand upright, so that attention scores are one matrix product that rearranges nothing. The columns are a
+/// multiple of [`COLUMN_MULTIPLE`], and zero before they are filled.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerCache {
-    /// `[batch, kv_heads, capacity, head_dim]`.
+    /// `[batch, kv_heads, head_dim, columns]`.
     keys: Tensor<4>,
-    /// `[batch, kv_heads, capacity, head_dim]`.
+    /// `[batch, kv_heads, columns, head_dim]`.
     values: Tensor<4>,
 }
 
@@ -40,13 +47,25 @@ impl KvCache {
     /// An empty cache for `batch` rows of at most `capacity` tokens, padding included.
     #[must_use]
     pub fn new(config: &CausalLmConfig, batch: usize, capacity: usize, device: &Device) -> Self {
-        let shape = [batch, config.num_key_value_heads, capacity, config.head_dim];
-        let empty = || LayerCache {
-            keys: Tensor::zeros(shape, device),
-            values: Tensor::zeros(shape, device),
+        let heads = [config.num_key_value_heads, config.head_dim];
+        Self::with_layers(vec![heads; config.num_hidden_layers], batch, capacity, device)
+    }
+
+    /// The same for a model that is built.
+    pub(crate) fn of(decoder: &Decoder, batch: usize, capacity: usize, device: &Device) -> Self {
+        let heads = |attention: &crate::Attention| [attention.num_key_value_heads, attention.head_dim];
+        let layers = decoder.layers.iter().map(|block| heads(&block.self_attn));
+        Self::with_layers(layers.collect(), batch, capacity, device)
+    }
+
+    fn with_layers(layers: Vec<[usize; 2]>, batch: usize, capacity: usize, device: &Device) -> Self {
+        let columns = capacity.next_multiple_of(COLUMN_MULTIPLE);
+        let empty = |[kv_heads, head_dim]: [usize; 2]| LayerCache {
+            keys: Tensor::zeros([batch, kv_heads, head_dim, columns], device),
+            values: Tensor::zeros([batch, kv_heads, columns, head_dim], device),
         };
         Self {
-            layers: (0..config.num_hidden_layers).map(|_| empty()).collect(),
+            layers: layers.into_iter().map(empty).collect(),
             filled: 0,
             capacity,
         }
@@ -74,25 +93,30 @@ impl KvCache {
 }
 
 impl LayerCache {
-    /// Writes new keys and values behind the first `start` columns and returns all that are filled.
+    /// Writes new keys and values behind the first `start` columns and returns the first `key_len` columns, of which
+    /// the last ones may be still empty.
     ///
     /// # Shapes
     ///
     /// - `keys`, `values`: `[batch, kv_heads, seq_len, head_dim]`
-    /// - output: twice `[batch, kv_heads, start + seq_len, head_dim]`
+    /// - output: keys `[batch, kv_heads, head_dim, key_len]`, values `[batch, kv_heads, key_len, head_dim]`
     pub(crate) fn append(
         &mut self,
         start: usize,
+        key_len: usize,
         keys: Tensor<4>,
         values: Tensor<4>,
     ) -> (Tensor<4>, Tensor<4>) {
         let [_, _, seq_len, _] = keys.dims();
         let end = start + seq_len;
-        let write = |cached: &mut Tensor<4>, new: Tensor<4>| {
-            // `inplace` hands the tensor over uniquely, so that Burn writes into it and does not copy the cache.
-            cached.inplace(|cached| cached.slice_assign(s![.., .., start..end, ..], new));
-            cached.clone().narrow(2, 0, end)
-        };
-        (write(&mut self.keys, keys), write(&mut self.values, values))
+        // `inplace` hands the tensor over uniquely, so that Burn writes into it and does not copy the cache.
+        self.keys
+            .inplace(|cached| cached.slice_assign(s![.., .., .., start..end], keys.swap_dims(2, 3)));
+        self.values
+            .inplace(|cached| cached.slice_assign(s![.., .., start..end, ..], values));
+        (
+            self.keys.clone().narrow(3, 0, key_len),
+            self.values.clone().narrow(2, 0, key_len),
+        )
     }
 }

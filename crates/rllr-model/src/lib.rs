@@ -29,6 +29,14 @@ mod alibi;
 mod lora;
 mod precision;
 mod kv_cache;
+mod generate;
+mod generation_config;
+mod uniforms;
+mod sampling;
+mod logit_filters;
+mod decoding_lm;
+mod decoding_plan;
+mod label_scores;
 mod log_probs;
 mod scoring;
 mod tensor_shapes;
@@ -43,15 +51,19 @@ mod initial_weights;
 #[cfg(test)]
 mod fuzz;
 
-pub use attention::{Attention, FusedProjection, Projections, SeparateProjections};
+pub use attention::{Attention, FusedProjection, PackedProjection, Projections, SeparateProjections};
 pub use block::Block;
 pub use causal_lm::{AdaptedLm, CausalLm};
 pub use collector::DeviceWeights;
 pub use config::{Architecture, CausalLmConfig, ConfigError, LayerType, ModelHead, RopeScaling};
 pub use decoder::{Decoder, Pass, Positions};
+pub use decoding_lm::DecodingLm;
 pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
+pub use generate::{EndReason, GenerateError, GeneratedRow, Generating, Generation, GenerationTensors};
+pub use generation_config::{Decoding, GenerationConfig, GenerationConfigError, LogProbs, Sampling};
 pub use initial_weights::initial_weights;
 pub use kv_cache::{CacheFull, KvCache};
+pub use label_scores::{LabelScore, LabelScoresError, Normalization};
 pub use llama2c::{Llama2cError, Llama2cModel, Llama2cVocabulary};
 pub use log_probs::{masked_mean, token_log_probs};
 pub use lora::{
@@ -66,6 +78,7 @@ pub use scoring::{ScoredTokens, Scoring, WeightedLogProbs, score_columns, weight
 pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
 pub use tokenizer::{SpecialTokenIds, Tokenizer, TokenizerError, TokenizerFiles, train_byte_level_bpe};
+pub use uniforms::Uniforms;
 pub use weight_reader::{LinearBias, WeightReader};
 pub use weights::{
     ExportOptions, ExportPlan, HeaderError, HostTensor, INDEX_FILE_NAME, IndexError, MAX_HEADER_BYTES,

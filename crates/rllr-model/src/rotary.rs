@@ -21,12 +21,34 @@ pub struct RotaryTable {
 }
 
 /// The rotations of one batch, ready to be applied.
-pub(crate) struct Rotation {
+pub(crate) enum Rotation {
+    /// Of any number of tokens a row.
+    Columns(ColumnRotation),
+    /// Of one token a row: the matrix that its heads are multiplied with, `[1 or batch, 1, head_dim, head_dim]`.
+    Matrix(Tensor<4>),
+}
+
+/// A rotation, column by column of a head.
+pub(crate) struct ColumnRotation {
     /// `[batch, 1, seq_len, rotary_dim]`.
     cos: Tensor<4>,
     /// Negative at the first column of a pair: the sign of `rotate_half`, `[batch, 1, seq_len, rotary_dim]`.
     signed_sin: Tensor<4>,
     pairs: RotaryPairs,
+}
+
+/// The rotations of every step of decoding, where each row reads one token.
+///
+/// Then the rotation of all heads is one product with a small matrix, in place of six passes over few numbers.
+pub(crate) struct StepRotations {
+    /// `[1 or batch, 1, columns, head_dim]`; 1 at columns that are not turned.
+    cos: Tensor<4>,
+    /// `[1 or batch, 1, columns, head_dim]`; 0 at columns that are not turned.
+    signed_sin: Tensor<4>,
+    /// `[1, 1, head_dim, head_dim]`.
+    identity: Tensor<4>,
+    /// Swaps the two columns of each pair, `[1, 1, head_dim, head_dim]`.
+    swap: Tensor<4>,
 }
 
 impl RotaryTable {
@@ -69,15 +91,84 @@ impl RotaryTable {
             };
             columns.reshape([batch, 1, seq_len, 2 * num_pairs])
         };
-        Rotation {
+        Rotation::Columns(ColumnRotation {
             cos: both(cos.clone(), cos),
             signed_sin: both(-sin.clone(), sin),
             pairs: self.pairs,
+        })
+    }
+
+    /// Number of positions in the table.
+    pub(crate) fn max_positions(&self) -> usize {
+        self.cos.dims()[0]
+    }
+
+    /// The rotations of every column of some rows, `positions` being `[1 or batch, columns]`.
+    pub(crate) fn steps(&self, positions: Tensor<2, Int>, head_dim: usize) -> StepRotations {
+        let device = positions.device();
+        let Rotation::Columns(ColumnRotation {
+            cos,
+            signed_sin,
+            pairs,
+        }) = self.at(positions)
+        else {
+            unreachable!("a table looks up columns");
+        };
+        let rotary_dim = cos.dims()[3];
+        // Columns that are not turned: cosine 1, sine 0.
+        let widened = |x: Tensor<4>, fill: f32| {
+            let [rows, _, columns, _] = x.dims();
+            if rotary_dim == head_dim {
+                return x;
+            }
+            let rest = Tensor::full([rows, 1, columns, head_dim - rotary_dim], fill, &device);
+            Tensor::cat(vec![x, rest], 3)
+        };
+        let partner = |column: usize| match pairs {
+            _ if column >= rotary_dim => column,
+            RotaryPairs::HalfSplit => (column + rotary_dim / 2) % rotary_dim,
+            RotaryPairs::Adjacent => column ^ 1,
+        };
+        let permutation = |target: &dyn Fn(usize) -> usize| {
+            let ones = (0..head_dim * head_dim).map(|slot| {
+                let (row, column) = (slot / head_dim, slot % head_dim);
+                f32::from(u8::from(row == target(column)))
+            });
+            let shape = [1, 1, head_dim, head_dim];
+            Tensor::from_data(TensorData::new(ones.collect::<Vec<_>>(), shape), &device)
+        };
+        StepRotations {
+            cos: widened(cos, 1.0),
+            signed_sin: widened(signed_sin, 0.0),
+            identity: permutation(&|column| column),
+            swap: permutation(&partner),
         }
     }
 }
 
+impl StepRotations {
+    /// `I · diag(cos) + swap · diag(± sin)` of one column: what [`ColumnRotation`] does, as a matrix.
+    pub(crate) fn at(&self, column: usize) -> Rotation {
+        let of_column = |x: &Tensor<4>| x.clone().narrow(2, column, 1);
+        let turned = self.swap.clone() * of_column(&self.signed_sin);
+        Rotation::Matrix(self.identity.clone() * of_column(&self.cos) + turned)
+    }
+}
+
 impl Rotation {
+    /// Turns every head by its token's position, `[batch, heads, seq_len, head_dim]`.
+    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Columns(rotation) => rotation.apply(x),
+            Self::Matrix(matrix) => {
+                let shape = x.dims();
+                x.swap_dims(1, 2).matmul(matrix.clone()).reshape(shape)
+            }
+        }
+    }
+}
+
+impl ColumnRotation {
     /// `x · cos + rotate_half(x) · sin` on the first `rotary_dim` columns, where `rotate_half((x₁, x₂)) = (−x₂, x₁)`
     /// for the two columns of each pair.
     ///
@@ -86,7 +177,7 @@ impl Rotation {
     /// # Shapes
     ///
     /// - `x` and output: `[batch, heads, seq_len, head_dim]`
-    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, _, head_dim] = x.dims();
         let [_, _, _, rotary_dim] = self.cos.dims();
         if rotary_dim == head_dim {
@@ -185,6 +276,39 @@ mod tests {
             &TensorData::from([[[[cos, sin, 5.0, 6.0]]]]),
             Tolerance::absolute(1e-6),
         );
+    }
+
+    /// The matrix of a step turns as the columns do, whole heads and half ones, in both orders.
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_step_turns_as_the_columns_do() {
+        let device = Device::flex();
+        for (pairs, partial_rotary_factor) in [
+            (RotaryPairs::HalfSplit, 1.0),
+            (RotaryPairs::Adjacent, 1.0),
+            (RotaryPairs::HalfSplit, 0.5),
+            (RotaryPairs::Adjacent, 0.5),
+        ] {
+            let config = CausalLmConfig {
+                max_position_embeddings: 16,
+                head_dim: 8,
+                rope_theta: 100.0,
+                partial_rotary_factor,
+                ..CausalLmConfig::default()
+            };
+            let table = RotaryTable::new(&config, pairs, &device);
+            // Two rows of three heads; the second row is three positions behind.
+            let numbers: Vec<f32> = (0..48u16).map(|n| f32::from(n * 37 % 23) / 7.0 - 1.5).collect();
+            let x = Tensor::<4>::from_data(TensorData::new(numbers, [2, 3, 1, 8]), &device);
+            let positions = Tensor::<2, Int>::from_data([[0, 5, 11], [0, 2, 8]], &device);
+            for column in 0..3 {
+                let expected = table.at(positions.clone().narrow(1, column, 1)).apply(x.clone());
+                let found = table.steps(positions.clone(), 8).at(column).apply(x.clone());
+                let expected = expected.to_data();
+                found
+                    .to_data()
+                    .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+            }
+        }
     }
 
     /// What makes the embedding relative: `⟨R(m)q, R(n)k⟩` depends on `m − n` only.

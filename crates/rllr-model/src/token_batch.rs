@@ -64,8 +64,9 @@ pub struct DecoderInput {
     /// Position in its row of each token that can be seen, not counting padding, `[batch, key_len]`; the last
     /// `seq_len` columns are those of `tokens`.
     pub key_positions: Tensor<2, Int>,
-    /// 0 where query `q` sees key `k`, else a very negative number, `[batch, 1, seq_len, key_len]`.
-    pub attention_bias: Tensor<4>,
+    /// 0 where query `q` sees key `k`, else a very negative number, `[batch, 1, seq_len, key_len]`; `None` when every
+    /// query sees every key.
+    pub attention_bias: Option<Tensor<4>>,
 }
 
 impl DecoderInput {
@@ -148,6 +149,12 @@ impl TokenBatch {
         positions
     }
 
+    /// Whether some row is shorter than the others.
+    #[must_use]
+    pub fn has_padding(&self) -> bool {
+        self.mask.contains(&false)
+    }
+
     /// Column of each row's last token that counts, `[batch]`.
     #[must_use]
     pub fn last_columns(&self) -> Vec<i32> {
@@ -197,10 +204,12 @@ impl TokenBatch {
                 }));
             }
         }
+        let all_seen = bias.iter().all(|&bias| bias == 0.0);
+        let bias = TensorData::new(bias, [self.batch, 1, queries, keys]);
         DecoderInput {
             tokens: Tensor::from_data(TensorData::new(token_ids, [self.batch, queries]), device),
             key_positions: Tensor::from_data(TensorData::new(key_positions, [self.batch, keys]), device),
-            attention_bias: Tensor::from_data(TensorData::new(bias, [self.batch, 1, queries, keys]), device),
+            attention_bias: (!all_seen).then(|| Tensor::from_data(bias, device)),
         }
     }
 }

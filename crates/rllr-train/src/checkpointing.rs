@@ -128,7 +128,7 @@ fn without_autodiff(input: &DecoderInput) -> DecoderInput {
     DecoderInput {
         tokens: tokens.inner(),
         key_positions: key_positions.inner(),
-        attention_bias: attention_bias.inner(),
+        attention_bias: attention_bias.map(Tensor::inner),
     }
 }
 

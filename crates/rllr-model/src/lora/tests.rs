@@ -4,9 +4,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::{
-    CausalLm, DecoderInput, PaddingSide, TokenBatch, initial_weights,
-};
+use crate::{CausalLm, DecoderInput, PaddingSide, TokenBatch, initial_weights};
 
 pub(super) fn model_config(architecture: Architecture) -> CausalLmConfig {
     let shares_heads = architecture != Architecture::Bloom;
