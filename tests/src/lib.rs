@@ -12,6 +12,8 @@ pub mod train_step;
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod browser;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod math_cases;
 
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;

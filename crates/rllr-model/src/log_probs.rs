@@ -15,9 +15,48 @@ use burn::tensor::{Int, Tensor};
 #[must_use]
 pub fn token_log_probs(logits: Tensor<3>, tokens: Tensor<2, Int>) -> Tensor<2> {
     let [_, seq_len, _] = logits.dims();
-    let predicted = log_softmax(logits.narrow(1, 0, seq_len - 1), 2);
-    let targets = tokens.narrow(1, 1, seq_len - 1);
-    predicted.gather(2, targets.unsqueeze_dim(2)).squeeze_dim(2)
+    log_probs_of(logits.narrow(1, 0, seq_len - 1), tokens.narrow(1, 1, seq_len - 1))
+}
+
+/// Log-probability of one token in each distribution.
+///
+/// `log π(token) = logits[token] − logsumexp(logits)`
+///
+/// # Shapes
+///
+/// - `logits`: `[batch, len, vocab_size]`, already divided by the temperature
+/// - `tokens`: `[batch, len]`
+/// - output: `[batch, len]`
+#[must_use]
+#[allow(
+    unreachable_pub,
+    reason = "not exported yet: lib.rs is being changed elsewhere"
+)]
+pub fn log_probs_of(logits: Tensor<3>, tokens: Tensor<2, Int>) -> Tensor<2> {
+    log_softmax(logits, 2)
+        .gather(2, tokens.unsqueeze_dim(2))
+        .squeeze_dim(2)
+}
+
+/// How undecided each distribution is, in nats.
+///
+/// `H = logsumexp(z) − Σ_v softmax(z)_v z_v`, computed as `−Σ_v π_v log π_v`
+///
+/// Source: TRL, `entropy_from_logits`. A banned token has a very negative logit, not `−∞`, whose term would be NaN.
+///
+/// # Shapes
+///
+/// - `logits`: `[batch, len, vocab_size]`, already divided by the temperature
+/// - output: `[batch, len]`
+#[must_use]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "not exported yet: lib.rs is being changed elsewhere"
+)]
+pub fn token_entropies(logits: Tensor<3>) -> Tensor<2> {
+    let log_probs = log_softmax(logits, 2);
+    -(log_probs.clone().exp() * log_probs).sum_dim(2).squeeze_dim(2)
 }
 
 /// `Σ mask·x / Σ mask`, the mean over the positions that count; NaN when none does.
@@ -49,6 +88,30 @@ mod tests {
         let log_probs = token_log_probs(logits, tokens).to_data();
         let expected = TensorData::from([[-0.407_605_9, -1.098_612_3]]);
         log_probs.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+    }
+
+    /// TRL's numbers, which are also `ln 3` for equal logits.
+    #[wasm_bindgen_test(unsupported = test)]
+    fn log_probs_and_entropies_equal_trl() {
+        let device = Device::flex();
+        let logits = Tensor::<3>::from_data([[[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]], &device);
+        let tokens = Tensor::<2, Int>::from_data([[2, 1]], &device);
+        let log_probs = log_probs_of(logits.clone(), tokens).into_data();
+        let expected = TensorData::from([[-0.407_605_9, -1.098_612_3]]);
+        log_probs.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+        let entropies = token_entropies(logits).into_data();
+        let expected = TensorData::from([[0.832_395_6, 1.098_612_3]]);
+        entropies.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+    }
+
+    /// A certain policy has no entropy, and tokens that are banned add none.
+    #[wasm_bindgen_test(unsupported = test)]
+    fn entropies_stay_finite() {
+        let device = Device::flex();
+        let logits = [[[80.0, 0.0, -80.0], [1.0, 1.0, -1e9]]];
+        let entropies = token_entropies(Tensor::<3>::from_data(logits, &device)).into_data();
+        let expected = TensorData::from([[0.0, std::f32::consts::LN_2]]);
+        entropies.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
     }
 
     #[wasm_bindgen_test(unsupported = test)]
