@@ -6,6 +6,8 @@
 
 pub mod golden;
 pub mod model_cases;
+pub mod ppo_trace;
+pub mod ppo_trl072;
 pub mod train_step;
 
 #[cfg(not(target_arch = "wasm32"))]

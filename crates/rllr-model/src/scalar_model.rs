@@ -100,6 +100,20 @@ impl ScalarHead {
         }
     }
 
+    /// A head that is this layer, `[d_model, 1]`, with or without a bias.
+    #[must_use]
+    pub fn from_layer(score: Linear) -> Self {
+        let [_, numbers] = score.weight.dims();
+        assert_eq!(numbers, 1, "a scalar head gives one number");
+        Self { score }
+    }
+
+    /// The layer, `[d_model, 1]`.
+    #[must_use]
+    pub fn layer(&self) -> &Linear {
+        &self.score
+    }
+
     /// `[batch, seq_len, d_model]` -> `[batch, seq_len]`.
     #[must_use]
     pub fn values(&self, hidden: Tensor<3>) -> Tensor<2> {
