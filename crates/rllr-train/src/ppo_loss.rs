@@ -1,8 +1,8 @@
 //! The clipped losses of PPO, and what one minibatch shows.
 //!
-//! Everything stays on the device until [`PpoStats::read`](crate::PpoStats::read). Sums over tokens are weighted with the weights of the whole
-//! optimiser step ([`LossAggregation`](crate::LossAggregation)), so the losses *and the statistics* of its
-//! micro-batches add up to those of the step.
+//! Everything stays on the device until [`PpoStats::read`](crate::PpoStats::read). Sums over tokens are weighted with
+//! the weights of the whole optimiser step ([`LossAggregation`](crate::LossAggregation)), so the losses *and the
+//! statistics* of its micro-batches add up to those of the step.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -156,6 +156,29 @@ fn a_prefix_is_compared_at_the_last_tokens() {
     assert_close(&[token_averaged(last_tokens)], &[(1.0 + (-0.7f32).exp()).ln()]);
 }
 
+/// Pairs with windows of 3 and of 1 token: each loss is that of the pair alone. A temperature divides the differences.
+#[wasm_bindgen_test(unsupported = test)]
+fn pairs_do_not_mix() {
+    let (device, wide, narrow) = (
+        Device::flex(),
+        ComparedTokens::Window(2..5),
+        ComparedTokens::Window(3..4),
+    );
+    let chosen = || Tensor::<2>::from_data([CHOSEN_VALUES; 2], &device);
+    let rejected = || Tensor::<2>::from_data([REJECTED_VALUES; 2], &device);
+    let compared = [wide.clone(), narrow.clone()];
+    let losses = numbers(token_averaged_losses(chosen(), rejected(), &compared, 1.0));
+    assert_close(&losses, &[token_averaged(wide), token_averaged(narrow)]);
+
+    let halved = numbers(token_averaged_losses(
+        chosen() * 0.5,
+        rejected() * 0.5,
+        &compared,
+        0.5,
+    ));
+    assert_close(&halved, &losses);
+}
+
 /// With the project's window, whatever stands on padding changes neither loss nor gradient.
 #[wasm_bindgen_test(unsupported = test)]
 fn padding_is_not_read() {
