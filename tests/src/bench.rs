@@ -1,5 +1,6 @@
 //! Benchmarks that `cargo xtask bench` runs. Native: they drive devices, browsers and PyTorch.
 
+pub mod memory;
 pub mod page;
 pub mod train_step;
 

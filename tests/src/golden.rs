@@ -145,6 +145,104 @@ pub fn model_cases() -> anyhow::Result<Vec<ModelFiles>> {
     ))
 }
 
+/// The files of one adapter, and of the model that it adapts.
+pub struct LoraFiles {
+    /// Name of the case's folder.
+    pub name: String,
+    /// `config.json` of the model.
+    pub base_config: String,
+    /// `model.safetensors` of the model.
+    pub base_model: Vec<u8>,
+    /// `adapter_config.json`.
+    pub config: String,
+    /// `adapter_model.safetensors`.
+    pub adapter: Vec<u8>,
+    /// `adapter_after_step.safetensors`.
+    pub adapter_after_step: Vec<u8>,
+    /// `gradients.safetensors`.
+    pub gradients: Vec<u8>,
+    /// `merged_changed_tensors.safetensors`.
+    pub merged: Vec<u8>,
+    /// `cases.json`.
+    pub cases: String,
+}
+
+/// Every case below `lora`; the folders without `cases.json` are the models.
+///
+/// # Errors
+///
+/// When the folder or one of a case's files is missing.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn lora_cases() -> anyhow::Result<Vec<LoraFiles>> {
+    use anyhow::Context as _;
+    use std::fs;
+
+    #[derive(serde::Deserialize)]
+    struct Base {
+        base: String,
+    }
+    let folders = case_folders("lora")?;
+    let mut cases = Vec::new();
+    for (name, path) in &folders {
+        let Ok(text) = fs::read_to_string(path.join("cases.json")) else {
+            continue;
+        };
+        let Base { base } = serde_json::from_str(&text)?;
+        let base = path.with_file_name(base);
+        let read =
+            |file: &str| fs::read(path.join(file)).with_context(|| format!("{}/{file}", path.display()));
+        cases.push(LoraFiles {
+            name: name.clone(),
+            base_config: fs::read_to_string(base.join("config.json"))?,
+            base_model: fs::read(base.join("model.safetensors"))?,
+            config: fs::read_to_string(path.join("adapter_config.json"))?,
+            adapter: read("adapter_model.safetensors")?,
+            adapter_after_step: read("adapter_after_step.safetensors")?,
+            gradients: read("gradients.safetensors")?,
+            merged: read("merged_changed_tensors.safetensors")?,
+            cases: text,
+        });
+    }
+    anyhow::ensure!(!cases.is_empty(), "the golden folder lora holds no case");
+    Ok(cases)
+}
+
+/// The committed cases; a browser has no file system.
+///
+/// # Errors
+///
+/// None; the native form has them.
+#[cfg(target_arch = "wasm32")]
+pub fn lora_cases() -> anyhow::Result<Vec<LoraFiles>> {
+    macro_rules! cases {
+        ($($name:literal of $base:literal),*) => {
+            vec![$(LoraFiles {
+                name: $name.to_owned(),
+                base_config: include_str!(concat!("../golden/lora/", $base, "/config.json")).to_owned(),
+                base_model: include_bytes!(concat!("../golden/lora/", $base, "/model.safetensors")).to_vec(),
+                config: include_str!(concat!("../golden/lora/", $name, "/adapter_config.json")).to_owned(),
+                adapter: include_bytes!(concat!("../golden/lora/", $name, "/adapter_model.safetensors")).to_vec(),
+                adapter_after_step: include_bytes!(concat!(
+                    "../golden/lora/",
+                    $name,
+                    "/adapter_after_step.safetensors"
+                ))
+                .to_vec(),
+                gradients: include_bytes!(concat!("../golden/lora/", $name, "/gradients.safetensors")).to_vec(),
+                merged: include_bytes!(concat!("../golden/lora/", $name, "/merged_changed_tensors.safetensors"))
+                    .to_vec(),
+                cases: include_str!(concat!("../golden/lora/", $name, "/cases.json")).to_owned(),
+            }),*]
+        };
+    }
+    Ok(cases!(
+        "all_linear_rslora" of "base",
+        "qv_r4" of "base",
+        "qv_r4_fresh" of "base",
+        "reward_seq_cls" of "base_reward"
+    ))
+}
+
 /// Name and path of every folder below `part` of the golden directory, sorted.
 ///
 /// # Errors

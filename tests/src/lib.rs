@@ -5,7 +5,9 @@
 )]
 
 pub mod golden;
+mod numbers;
 pub mod model_cases;
+pub mod lora_cases;
 pub mod ppo_trace;
 pub mod ppo_trl072;
 pub mod train_step;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use burn::module::{ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rllr_model::{
@@ -12,6 +12,7 @@ use rllr_model::{
 use serde::Deserialize;
 
 use crate::golden::ModelFiles;
+use crate::numbers::{Array, close, largest_difference, read, token_batch};
 
 /// How far numbers may be from transformers'.
 #[derive(Clone, Copy, Debug)]
@@ -66,47 +67,9 @@ struct Greedy {
     last_step_logits: Array,
 }
 
-#[derive(Deserialize)]
-struct Array {
-    shape: Vec<usize>,
-    data: Vec<f64>,
-}
-
-impl Array {
-    fn rows(&self) -> impl Iterator<Item = &[f64]> {
-        self.data.chunks(self.shape[1..].iter().product())
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "golden numbers are f32")]
-    fn numbers(&self) -> Vec<f32> {
-        self.data.iter().map(|&x| x as f32).collect()
-    }
-}
-
 impl Padded {
-    /// The rows without their padding.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "token ids are small"
-    )]
     fn batch(&self, side: PaddingSide, vocab_size: usize) -> anyhow::Result<TokenBatch> {
-        let rows = self.input_ids.rows().zip(self.attention_mask.rows());
-        let rows: Vec<Vec<u32>> = rows
-            .map(|(ids, mask)| {
-                ids.iter()
-                    .zip(mask)
-                    .filter(|(_, m)| **m == 1.0)
-                    .map(|(id, _)| *id as u32)
-                    .collect()
-            })
-            .collect();
-        let batch = TokenBatch::from_rows(&rows, side, vocab_size)?;
-        ensure!(
-            batch.dims() == self.input_ids.shape[..],
-            "one row of the case is as long as the batch"
-        );
-        Ok(batch)
+        token_batch(&self.input_ids, &self.attention_mask, side, vocab_size)
     }
 }
 
@@ -358,44 +321,4 @@ impl ModuleVisitor for GradientCollector<'_> {
         let len = gradient.shape().num_elements();
         self.found.push((name.name.clone(), gradient.reshape([len])));
     }
-}
-
-async fn read<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f32>> {
-    let data = tensor
-        .into_data_async()
-        .await
-        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    Ok(data.iter::<f32>().collect())
-}
-
-fn close(found: &[f32], expected: &[f32], tolerance: f32) -> anyhow::Result<()> {
-    ensure!(
-        found.len() == expected.len(),
-        "{} numbers, expected {}",
-        found.len(),
-        expected.len()
-    );
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let apart = (found - expected).abs() / expected.abs().max(1.0);
-        // Negated, so that NaN is not close to anything.
-        if !(apart <= tolerance) {
-            bail!("number {index} is {found}, expected {expected}: {apart:e} apart");
-        }
-    }
-    Ok(())
-}
-
-/// Largest `|a − b|`; infinite when a number is not one, or the lengths differ.
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    if a.len() != b.len() {
-        return f32::INFINITY;
-    }
-    let apart = |(a, b): (&f32, &f32)| {
-        if (a - b).is_nan() {
-            f32::INFINITY
-        } else {
-            (a - b).abs()
-        }
-    };
-    a.iter().zip(b).map(apart).fold(0.0, f32::max)
 }

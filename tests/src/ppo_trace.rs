@@ -1,12 +1,7 @@
 //! What recorded PPO runs have in common: tensors in JSON, and comparing with them.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, ensure};
-use burn::module::Param;
-use burn::nn::Linear;
-use burn::tensor::{Device, TensorData};
-use rllr_model::{HostTensor, ScalarHead, Weights};
+use anyhow::ensure;
+use rllr_model::Weights;
 use serde::{Deserialize, Deserializer};
 
 /// How far numbers may be from the recorded ones: `|a − b| ≤ tolerance · max(1, |b|)`.
@@ -104,54 +99,6 @@ pub fn close(what: &str, found: f64, expected: f64, tolerance: f64) -> anyhow::R
         "{what}: {found}, recorded {expected}: {difference:e} apart"
     );
     Ok(())
-}
-
-/// A linear layer `[d_model, 1]` with bias, from `v_head.summary`.
-///
-/// # Errors
-///
-/// When a tensor is missing.
-pub fn value_head(weights: &Weights, device: &Device) -> anyhow::Result<ScalarHead> {
-    let tensor = |name: &str| {
-        let tensor = weights.0.get(&format!("v_head.summary.{name}"));
-        tensor.with_context(|| format!("no v_head.summary.{name}"))
-    };
-    let (weight, bias) = (tensor("weight")?, tensor("bias")?);
-    Ok(ScalarHead::from_layer(Linear {
-        weight: Param::from_data(
-            TensorData::new(weight.data.clone(), [weight.data.len(), 1]),
-            device,
-        ),
-        bias: Some(Param::from_data(TensorData::new(bias.data.clone(), [1]), device)),
-    }))
-}
-
-/// The layer under the names that [`value_head`] reads.
-///
-/// # Errors
-///
-/// When the device cannot be read, or the head has no bias.
-pub async fn value_head_weights(head: &ScalarHead) -> anyhow::Result<BTreeMap<String, HostTensor>> {
-    let read = |data: TensorData, shape: Vec<usize>| HostTensor {
-        shape,
-        data: data.iter::<f32>().collect(),
-    };
-    let failed = |error| anyhow::anyhow!("{error:?}");
-    let weight = head
-        .layer()
-        .weight
-        .val()
-        .into_data_async()
-        .await
-        .map_err(failed)?;
-    let bias = head.layer().bias.as_ref().context("the head has no bias")?;
-    let bias = bias.val().into_data_async().await.map_err(failed)?;
-    let width = weight.num_elements();
-    Ok([
-        ("v_head.summary.weight".to_owned(), read(weight, vec![1, width])),
-        ("v_head.summary.bias".to_owned(), read(bias, vec![1])),
-    ]
-    .into())
 }
 
 /// Fails when a tensor is missing, too many, or too far from the recorded one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
-use rllr_model::{CausalLm, CausalLmConfig, Weights};
+use rllr_model::{CausalLm, CausalLmConfig, PeftAdapter, ScalarHead, Weights};
 use rllr_reward::{KlClamps, KlEstimator, MissingEos, RunningMoments, ScoreNormalization, ScorePosition};
 use rllr_train::masked_stats::Variance;
 use rllr_train::{
@@ -16,7 +16,7 @@ use rllr_train::{
 use serde::Deserialize;
 
 use crate::golden::PpoFiles;
-use crate::ppo_trace::{Array, Statistic, Tolerance, check_weights, close, value_head, value_head_weights};
+use crate::ppo_trace::{Array, Statistic, Tolerance, check_weights, close};
 
 #[derive(Deserialize)]
 struct Trace {
@@ -267,11 +267,12 @@ impl Trace {
     fn models(&self, files: &PpoFiles, device: &Device) -> anyhow::Result<PpoModels> {
         let config = CausalLmConfig::from_hugging_face(&self.model_config.to_string())?;
         let trained_device = device.clone().autodiff();
-        let Some(_lora) = &self.lora else {
-            let initial = files.weights("policy_initial")?;
-            let head = value_head(&initial, &trained_device)?;
-            let policy = CausalLm::from_weights(&config, &without_head(initial), &trained_device)?;
-            let reference = without_head(files.weights("reference")?);
+        let Some(lora) = &self.lora else {
+            let mut initial = files.weights("policy_initial")?;
+            let head = ScalarHead::take_value_head(&mut initial, config.hidden_size, &trained_device)?;
+            let policy = CausalLm::from_weights(&config, &initial, &trained_device)?;
+            let mut reference = files.weights("reference")?;
+            ScalarHead::take_value_head(&mut reference, config.hidden_size, device)?;
             let reference = CausalLm::from_weights(&config, &reference, device)?;
             let trained = ActorCritic {
                 actor: Actor::Full(policy),
@@ -279,26 +280,31 @@ impl Trace {
             };
             return Ok(PpoModels::new(None, trained, Reference::FrozenCopy(reference))?);
         };
-        anyhow::bail!("adapters come")
+        let base = CausalLm::from_weights(&config, &files.weights("base")?, device)?;
+        let mut initial = files.weights("adapter_initial")?;
+        let head = ScalarHead::take_value_head(&mut initial, config.hidden_size, &trained_device)?;
+        let mut peft = lora.clone();
+        peft["peft_type"] = "LORA".into();
+        let (peft, initial) = (peft.to_string(), initial.to_safetensors()?);
+        let PeftAdapter { adapter, .. } = PeftAdapter::from_files(&peft, &initial, &config, &trained_device)?;
+        let trained = ActorCritic {
+            actor: Actor::Adapter(adapter),
+            critic: Some(Critic::SharedHead(head)),
+        };
+        Ok(PpoModels::new(Some(base), trained, Reference::AdaptersOff)?)
     }
-}
-
-/// The tensors of the language model alone.
-fn without_head(mut weights: Weights) -> Weights {
-    weights.0.retain(|name, _| !name.starts_with("v_head."));
-    weights
 }
 
 /// What is trained, under the names of the recorded files.
 async fn trained_weights(models: &PpoModels) -> anyhow::Result<Weights> {
     let mut weights = match &models.trained().actor {
         Actor::Full(policy) => policy.weights().await?,
-        Actor::Adapter(_adapter) => anyhow::bail!("adapters come"),
+        Actor::Adapter(adapter) => adapter.weights().await?,
     };
     let Some(Critic::SharedHead(head)) = &models.trained().critic else {
         anyhow::bail!("the value model of TRL 0.7.2 is a head on the policy");
     };
-    weights.0.extend(value_head_weights(head).await?);
+    weights.0.extend(head.to_value_head().await?.0);
     Ok(weights)
 }
 

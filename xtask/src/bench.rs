@@ -16,6 +16,8 @@ pub enum Bench {
     TrainStep,
     /// Milliseconds per training step in the page, and the overhead of a dispatch, in headless Chrome.
     Page,
+    /// Peak memory of training steps, with and without checkpointing by block, and of scoring; native, Linux.
+    Memory,
     /// Compressed size of each wasm file of the page.
     Sizes,
     /// Reading and parsing of tasks and answers.
@@ -24,13 +26,14 @@ pub enum Bench {
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 4] = [Self::Task, Self::TrainStep, Self::Sizes, Self::Page];
+    pub const ALL: [Self; 5] = [Self::Task, Self::TrainStep, Self::Memory, Self::Sizes, Self::Page];
 
     /// The program in the tests' package that measures.
     fn program(self) -> Option<&'static str> {
         match self {
             Self::TrainStep => Some("bench_train_step"),
             Self::Page => Some("bench_page"),
+            Self::Memory => Some("bench_memory"),
             Self::Task => Some("bench_task"),
             Self::Sizes => None,
         }

@@ -12,6 +12,7 @@ use crate::config::{FeedForwardKind, NormKind, PositionKind};
 use crate::decoder::{Decoder, Positions};
 use crate::feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 use crate::norm::Norm;
+use crate::precision::WeightStorage;
 use crate::rotary::RotaryTable;
 use crate::scalar_model::{ScalarHead, ScalarModel};
 use crate::tensor_shapes::file_name;
@@ -30,9 +31,39 @@ impl CausalLm {
         weights: &Weights,
         device: &Device,
     ) -> Result<Self, WeightsError> {
+        let storage = WeightStorage::F32;
+        Self::build(config, weights, storage, device)
+    }
+
+    /// Builds a model whose parameters are constants: the base of adapters, a reference policy, a judge.
+    ///
+    /// `storage` says how its matrices lie on the device. Autodiff of the device is not used: nothing here is trained,
+    /// and adapters on the same device with autodiff have gradients nevertheless.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] as [`CausalLm::from_weights`]; [`WeightsError::NoHalfPrecision`] when the device cannot store
+    /// the matrices so, [`WeightsError::TooLarge`] when a number does not fit.
+    pub fn frozen_from_weights(
+        config: &CausalLmConfig,
+        weights: &Weights,
+        storage: WeightStorage,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        storage.check(weights, device)?;
+        Self::build(config, weights, storage, &device.clone().without_autodiff())
+    }
+
+    fn build(
+        config: &CausalLmConfig,
+        weights: &Weights,
+        storage: WeightStorage,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
         let mut builder = Builder {
             config,
             reader: WeightReader::new(weights, device),
+            storage,
         };
         let model = builder.decoder()?;
         let lm_head = if config.tie_word_embeddings {
@@ -50,7 +81,8 @@ impl CausalLm {
 }
 
 impl ScalarModel {
-    /// Builds a model from its weights: those of the decoder, and `score.weight`, `[1, d_model]`.
+    /// Builds a model from its weights: those of the decoder, `score.weight`, `[1, d_model]`, and, if it is there,
+    /// `score.bias`, `[1]`.
     ///
     /// On a device with autodiff the parameters are trainable.
     ///
@@ -62,12 +94,39 @@ impl ScalarModel {
         weights: &Weights,
         device: &Device,
     ) -> Result<Self, WeightsError> {
+        let storage = WeightStorage::F32;
+        Self::build(config, weights, storage, device)
+    }
+
+    /// Builds a model whose parameters are constants; see [`CausalLm::frozen_from_weights`]. The head stays F32.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CausalLm::frozen_from_weights`].
+    pub fn frozen_from_weights(
+        config: &CausalLmConfig,
+        weights: &Weights,
+        storage: WeightStorage,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        storage.check(weights, device)?;
+        Self::build(config, weights, storage, &device.clone().without_autodiff())
+    }
+
+    fn build(
+        config: &CausalLmConfig,
+        weights: &Weights,
+        storage: WeightStorage,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
         let mut builder = Builder {
             config,
             reader: WeightReader::new(weights, device),
+            storage,
         };
         let model = builder.decoder()?;
-        let score = builder.linear("head.score", config.hidden_size, 1, Bias::Absent)?;
+        let bias = Bias::when(weights.0.contains_key("score.bias"));
+        let score = builder.reader.linear("score", config.hidden_size, 1, bias)?;
         builder.reader.finish()?;
         Ok(Self {
             model,
@@ -81,6 +140,7 @@ impl ScalarModel {
 struct Builder<'a> {
     config: &'a CausalLmConfig,
     reader: WeightReader<'a>,
+    storage: WeightStorage,
 }
 
 impl Builder<'_> {
@@ -90,6 +150,7 @@ impl Builder<'_> {
         let embed_tokens = self
             .reader
             .embedding(&name, config.vocab_size, config.hidden_size)?;
+        let embed_tokens = self.storage.embedding(embed_tokens);
         let embedding_norm = if config.architecture.normalizes_embedding() {
             Some(self.norm("model.embedding_norm")?)
         } else {
@@ -202,8 +263,9 @@ impl Builder<'_> {
     }
 
     fn linear(&mut self, path: &str, d_in: usize, d_out: usize, bias: Bias) -> Result<Linear, WeightsError> {
-        self.reader
-            .linear(&file_name(self.config.architecture, path), d_in, d_out, bias)
+        let name = file_name(self.config.architecture, path);
+        let layer = self.reader.linear(&name, d_in, d_out, bias)?;
+        Ok(self.storage.linear(layer))
     }
 
     fn norm(&mut self, path: &str) -> Result<Norm, WeightsError> {

@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::Tensor;
 use burn::tensor::module::linear;
+use burn::tensor::{FloatDType, Tensor};
 
 use crate::config::Architecture;
 use crate::decoder::Decoder;
@@ -81,11 +81,14 @@ impl CausalLm {
     }
 
     /// The output layer, `[d_model, vocab_size]`: logits are hidden states times this.
+    ///
+    /// A matrix that is stored as F16 is converted.
     #[must_use]
     pub fn output_weight(&self) -> Tensor<2> {
+        let computed_in = FloatDType::from(self.model.norm.dtype());
         match &self.lm_head {
-            Some(lm_head) => lm_head.weight.val(),
-            None => self.model.embed_tokens.weight.val().transpose(),
+            Some(lm_head) => lm_head.weight.val().cast(computed_in),
+            None => self.model.embed_tokens.weight.val().cast(computed_in).transpose(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Embedding;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 
 use crate::alibi::alibi_bias;
 use crate::block::{Block, BlockContext};
@@ -112,6 +112,7 @@ impl Decoder {
     #[must_use]
     pub fn embed(&self, input: &DecoderInput) -> Tensor<3> {
         let x = self.embed_tokens.forward(input.tokens.clone());
+        let x = x.cast(FloatDType::from(self.norm.dtype()));
         match &self.embedding_norm {
             Some(norm) => norm.forward(x),
             None => x,

@@ -25,8 +25,10 @@ mod norm;
 mod rotary;
 mod alibi;
 mod lora;
+mod precision;
 mod kv_cache;
 mod log_probs;
+mod scoring;
 mod tensor_shapes;
 mod weights;
 mod build;
@@ -44,11 +46,15 @@ pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 pub use initial_weights::initial_weights;
 pub use kv_cache::{CacheFull, KvCache};
 pub use log_probs::{masked_mean, token_log_probs};
-pub use lora::{LoraAdapter, LoraLayer, LowRank};
+pub use lora::{
+    LoraAdapter, LoraConfig, LoraError, LoraLayer, LowRank, PeftAdapter, PeftFiles, TargetModules,
+};
 pub use norm::Norm;
 pub use parameter_names::{ParameterLayout, ParameterName};
+pub use precision::WeightStorage;
 pub use rotary::RotaryTable;
 pub use scalar_model::{HeadInitialization, ScalarHead, ScalarModel, last_values};
+pub use scoring::{ScoredTokens, Scoring, WeightedLogProbs, score_columns, weighted_log_probs};
 pub use tensor_shapes::tensor_shapes;
 pub use token_batch::{BatchError, DecoderInput, PaddingSide, TokenBatch};
 pub use weights::{HostTensor, Weights, WeightsError};

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, RmsNorm};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 /// The normalisation of a family.
 #[derive(Module, Debug)]
@@ -19,6 +19,14 @@ impl Norm {
         match self {
             Self::Rms(norm) => norm.forward(x),
             Self::Layer(norm) => norm.forward(x),
+        }
+    }
+
+    /// The type of numbers that the decoder computes in: matrices may be stored in another one, normalisations not.
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Self::Rms(norm) => norm.gamma.dtype(),
+            Self::Layer(norm) => norm.gamma.dtype(),
         }
     }
 }

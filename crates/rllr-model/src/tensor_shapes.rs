@@ -10,14 +10,43 @@ use crate::config::{Architecture, FeedForwardKind, NormKind};
 pub fn tensor_shapes(config: &CausalLmConfig) -> Vec<(String, Vec<usize>)> {
     let mut list = decoder_shapes(config);
     if !config.tie_word_embeddings {
-        list.push((
-            "lm_head.weight".to_owned(),
-            vec![config.vocab_size, config.hidden_size],
-        ));
+        let shape = vec![config.vocab_size, config.hidden_size];
+        list.push(("lm_head.weight".to_owned(), shape));
     }
-    list
+    list.into_iter()
+        .map(|(path, shape)| (file_name(config.architecture, &path), shape))
+        .collect()
 }
 
+/// A linear layer of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BlockLinear {
+    /// Its path inside the block, such as `self_attn.q_proj`.
+    pub(crate) path: String,
+    /// Width of what it reads.
+    pub(crate) d_in: usize,
+    /// Width of what it gives.
+    pub(crate) d_out: usize,
+}
+
+/// The linear layers of one block, in the order of the forward pass; all blocks have the same.
+pub(crate) fn block_linears(config: &CausalLmConfig) -> Vec<BlockLinear> {
+    let mut list = ShapeList {
+        config,
+        shapes: Vec::new(),
+    };
+    list.attention("self_attn");
+    list.feed_forward("mlp");
+    let matrices = list.shapes.into_iter().filter(|(_, shape)| shape.len() == 2);
+    let linear = |(path, shape): (String, Vec<usize>)| BlockLinear {
+        path: path.trim_end_matches(".weight").to_owned(),
+        d_in: shape[1],
+        d_out: shape[0],
+    };
+    matrices.map(linear).collect()
+}
+
+/// By the paths of the modules, which [`file_name`] makes the names of files.
 fn decoder_shapes(config: &CausalLmConfig) -> Vec<(String, Vec<usize>)> {
     let mut list = ShapeList {
         config,
@@ -37,25 +66,29 @@ fn decoder_shapes(config: &CausalLmConfig) -> Vec<(String, Vec<usize>)> {
 
 /// The name in a model's file of what this crate's modules call `path`.
 ///
-/// The fields of the modules have the names of Llama's tensors. Parts of a path that only group fields are dropped:
-/// variants of enums, which begin with a capital letter, and `projections` and `head`.
+/// The fields of the modules have the names of Llama's tensors.
 pub(crate) fn file_name(architecture: Architecture, path: &str) -> String {
-    let is_tensor_path = |part: &&str| {
-        !part.starts_with(|first: char| first.is_ascii_uppercase())
-            && *part != "projections"
-            && *part != "head"
-    };
-    let name = path
-        .split('.')
-        .filter(is_tensor_path)
-        .collect::<Vec<_>>()
-        .join(".");
+    let name = tensor_path(path);
     match architecture {
         Architecture::Bloom => BLOOM_NAMES
             .iter()
             .fold(name, |name, (ours, theirs)| name.replacen(ours, theirs, 1)),
         _ => name,
     }
+}
+
+/// `path` without the parts that only group fields: variants of enums, which begin with a capital letter, and
+/// `projections` and `head`.
+pub(crate) fn tensor_path(path: &str) -> String {
+    let is_tensor_path = |part: &&str| {
+        !part.starts_with(|first: char| first.is_ascii_uppercase())
+            && *part != "projections"
+            && *part != "head"
+    };
+    path.split('.')
+        .filter(is_tensor_path)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// What BLOOM calls the parts that it shares with Llama; longer names first.
@@ -75,8 +108,7 @@ struct ShapeList<'a> {
 
 impl ShapeList<'_> {
     fn push(&mut self, path: &str, shape: Vec<usize>) {
-        self.shapes
-            .push((file_name(self.config.architecture, path), shape));
+        self.shapes.push((path.to_owned(), shape));
     }
 
     fn norm(&mut self, path: &str) {
@@ -198,5 +230,34 @@ mod tests {
         for (architecture, path, name) in cases {
             assert_eq!(file_name(architecture, path), name);
         }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_block_s_linear_layers_are_listed_with_their_widths() {
+        let config = CausalLmConfig {
+            architecture: Architecture::Bloom,
+            hidden_size: 8,
+            intermediate_size: 32,
+            num_attention_heads: 2,
+            num_key_value_heads: 2,
+            head_dim: 4,
+            attention_bias: true,
+            mlp_bias: true,
+            ..CausalLmConfig::default()
+        };
+        let found: Vec<(String, usize, usize)> = block_linears(&config)
+            .into_iter()
+            .map(|linear| (linear.path, linear.d_in, linear.d_out))
+            .collect();
+        let expected = [
+            ("self_attn.query_key_value", 8, 24),
+            ("self_attn.o_proj", 8, 8),
+            ("mlp.dense_h_to_4h", 8, 32),
+            ("mlp.dense_4h_to_h", 32, 8),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(path, d_in, d_out)| (path.to_owned(), d_in, d_out))
+        );
     }
 }

@@ -40,6 +40,19 @@ pub enum WeightsError {
         /// Type in the file.
         found: String,
     },
+    /// A finite number that would become infinite.
+    #[error("tensor {name} holds {found:e}, which is too large for {stored}")]
+    TooLarge {
+        /// Tensor name.
+        name: String,
+        /// The number.
+        found: f64,
+        /// The type that cannot hold it.
+        stored: &'static str,
+    },
+    /// The device has no F16.
+    #[error("the device does not compute with F16; store the weights as F32")]
+    NoHalfPrecision,
     /// A tensor that the model needs is not there.
     #[error("tensor {name} is missing, expected one of shape {expected:?}")]
     Missing {

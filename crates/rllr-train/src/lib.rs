@@ -18,6 +18,8 @@
 
 mod lm_trainer;
 mod next_token_loss;
+mod scored_loss;
+mod checkpointing;
 mod gradients;
 mod learning_rate;
 mod truncate_response;
@@ -53,6 +55,7 @@ pub use actor_critic::{
     num_trainable, total_change,
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
+pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
 pub use gradients::{StepGradients, clip_by_global_norm, gather_gradients, global_norm};
@@ -65,7 +68,7 @@ pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
 pub use minibatch_order::shuffled_rows;
-pub use next_token_loss::{NextTokenLoss, next_token_loss};
+pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
 pub use ppo::{PpoState, PpoStep, PpoTrainer};
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
@@ -81,5 +84,6 @@ pub use ppo_loss::{
 pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
 pub use rollout::{Responses, ResponsesError, Rollout, Sample};
+pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use truncate_response::{first_stop, truncate_response, truncated};

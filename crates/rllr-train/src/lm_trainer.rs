@@ -1,13 +1,14 @@
 //! One optimiser step of next-token training.
 
 use burn::module::Module as _;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 use rllr_model::{CausalLm, TokenBatch};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpointing::{Checkpointing, DecoderPass, gradients};
 use crate::gradients::{clip_by_global_norm, global_norm};
-use crate::next_token_loss::next_token_loss;
+use crate::next_token_loss::next_token_loss_of;
 
 /// Settings of next-token training.
 ///
@@ -28,6 +29,8 @@ pub struct LmTrainerConfig {
     pub weight_decay: f32,
     /// Largest global gradient norm; larger gradients are scaled down to it. Default 1 (transformers `Trainer`).
     pub max_grad_norm: f64,
+    /// What is kept of the forward pass for the backward pass. Default everything.
+    pub checkpointing: Checkpointing,
 }
 
 impl Default for LmTrainerConfig {
@@ -39,6 +42,7 @@ impl Default for LmTrainerConfig {
             epsilon: 1e-8,
             weight_decay: 0.0,
             max_grad_norm: 1.0,
+            checkpointing: Checkpointing::None,
         }
     }
 }
@@ -96,13 +100,20 @@ impl LmTrainer {
 
     /// One optimiser step on one batch.
     pub fn step(&mut self, batch: &TokenBatch) -> LmStep {
-        // 1. Loss: how surprised is the model by each next token?
+        // 1. Loss and gradients: how surprised is the model by each next token?
         let devices = self.model.devices();
         let input = batch.to_device(&devices[0]);
-        let loss = next_token_loss(&self.model, &input, batch);
+        let pass = DecoderPass {
+            decoder: self.model.decoder(),
+            adapter: None,
+            input: &input,
+        };
+        let (gradients, loss) = gradients(self.config.checkpointing, pass, &self.model, |hidden| {
+            let loss = next_token_loss_of(hidden, self.model.output_weight(), &input, batch);
+            (loss.surrogate, loss.value)
+        });
 
-        // 2. Gradients, all scaled down together when their norm is too large.
-        let gradients = GradientsParams::from_grads(loss.surrogate.backward(), &self.model);
+        // 2. All gradients are scaled down together when their norm is too large.
         let grad_norm = global_norm(&self.model, &gradients).expect("a model has parameters");
         let gradients = clip_by_global_norm(
             &self.model,
@@ -114,10 +125,7 @@ impl LmTrainer {
         // 3. Update.
         let model = self.model.clone();
         self.model = self.optimizer.step(self.config.learning_rate, model, gradients);
-        LmStep {
-            loss: loss.value,
-            grad_norm,
-        }
+        LmStep { loss, grad_norm }
     }
 }
 
