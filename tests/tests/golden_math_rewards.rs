@@ -6,13 +6,6 @@
     clippy::unwrap_used,
     reason = "a native test: it fails by panicking"
 )]
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::cast_possible_truncation,
-    reason = "modules of rllr-reward are compiled into this test"
-)]
-
 use burn::tensor::{Device, Gradients, Tensor};
 use rllr_reward::{
     ComparedTokens, KlClamps, KlEstimator, PreferenceMetrics, Reward, RunningMoments, ScoreNormalization,
@@ -23,47 +16,6 @@ use rllr_reward::{
 use rllr_tests::math_cases::{Fields, MathCase, Within, math_cases};
 use rllr_train::masked_stats::{Variance, mean, mean_of_row_sums, whiten};
 use rllr_train::{GaeConfig, gae};
-
-// This crate does not depend on rllr-reward yet, so its modules are parts of this test, under the names that they have
-// there. With the dependency, everything up to the end of `mod rllr_reward` goes.
-#[path = "../../crates/rllr-reward/src/pairwise_loss.rs"]
-mod pairwise_loss;
-#[path = "../../crates/rllr-reward/src/preference_metrics.rs"]
-mod preference_metrics;
-#[path = "../../crates/rllr-reward/src/reward.rs"]
-mod reward;
-#[path = "../../crates/rllr-reward/src/score_metrics.rs"]
-mod score_metrics;
-#[path = "../../crates/rllr-reward/src/mixed_score.rs"]
-mod mixed_score;
-#[path = "../../crates/rllr-reward/src/stratified_score.rs"]
-mod stratified_score;
-#[path = "../../crates/rllr-reward/src/exact_label.rs"]
-mod exact_label;
-#[path = "../../crates/rllr-reward/src/length_penalty.rs"]
-mod length_penalty;
-#[path = "../../crates/rllr-reward/src/score_normalization.rs"]
-mod score_normalization;
-#[path = "../../crates/rllr-reward/src/kl.rs"]
-mod kl;
-#[path = "../../crates/rllr-reward/src/token_rewards.rs"]
-mod token_rewards;
-#[path = "../../crates/rllr-reward/src/rounding.rs"]
-mod rounding;
-#[path = "../../crates/rllr-reward/src/finite_differences.rs"]
-mod finite_differences;
-
-mod rllr_reward {
-    pub(crate) use crate::exact_label::*;
-    pub(crate) use crate::kl::*;
-    pub(crate) use crate::mixed_score::*;
-    pub(crate) use crate::pairwise_loss::*;
-    pub(crate) use crate::preference_metrics::*;
-    pub(crate) use crate::reward::*;
-    pub(crate) use crate::score_normalization::*;
-    pub(crate) use crate::stratified_score::*;
-    pub(crate) use crate::token_rewards::*;
-}
 
 /// The cases of a function that never raises.
 fn cases(function: &str) -> Vec<MathCase> {

@@ -117,6 +117,51 @@ impl TokenBatch {
         })
     }
 
+    /// Prompts that end together, each with the first tokens of its response after it.
+    ///
+    /// Prompts are filled up before their tokens, responses after theirs, as in a rollout: column `prompt_len` is the
+    /// first of every response. With one column of the response less than it has tokens, the batch holds exactly what
+    /// is read to predict all of them.
+    ///
+    /// - `response_columns`: columns after the prompts; longer responses are cut, shorter ones filled up
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`] for an empty batch, an empty prompt or response, or an id that is not below `vocab_size`,
+    /// counted from the prompt's first token.
+    pub fn from_prompts_and_responses<P: AsRef<[u32]>, R: AsRef<[u32]>>(
+        prompts: &[P],
+        responses: &[R],
+        response_columns: usize,
+        vocab_size: usize,
+    ) -> Result<Self, BatchError> {
+        assert_eq!(prompts.len(), responses.len(), "a response to every prompt");
+        let prompt_len = prompts.iter().map(|prompt| prompt.as_ref().len()).max();
+        let prompt_len = prompt_len.ok_or(BatchError::EmptyRow { row: 0 })?;
+        let seq_len = prompt_len + response_columns;
+        let (mut tokens, mut mask) = (Vec::new(), Vec::new());
+        for (row, (prompt, response)) in prompts.iter().zip(responses).enumerate() {
+            let (prompt, response) = (prompt.as_ref(), response.as_ref());
+            if prompt.is_empty() || response.is_empty() {
+                return Err(BatchError::EmptyRow { row });
+            }
+            check_row(row, &[prompt, response].concat(), vocab_size)?;
+            let response = &response[..response.len().min(response_columns)];
+            let (before, after) = (prompt_len - prompt.len(), response_columns - response.len());
+            tokens.extend(std::iter::repeat_n(FILLER, before).chain(prompt.iter().copied()));
+            tokens.extend(response.iter().copied().chain(std::iter::repeat_n(FILLER, after)));
+            mask.extend(std::iter::repeat_n(false, before));
+            mask.extend(std::iter::repeat_n(true, prompt.len() + response.len()));
+            mask.extend(std::iter::repeat_n(false, after));
+        }
+        Ok(Self {
+            tokens,
+            mask,
+            batch: prompts.len(),
+            seq_len,
+        })
+    }
+
     /// `[batch, seq_len]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 2] {
@@ -246,6 +291,21 @@ mod tests {
         let right = TokenBatch::from_rows(&rows, PaddingSide::Right, 10).unwrap();
         assert_eq!(right.tokens(), [5, 6, 7, 8, 0, 0]);
         assert_eq!(right.positions(), [0, 1, 2, 0, 1, 1]);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn prompts_end_together_and_responses_begin_together() {
+        let (prompts, responses): ([&[u32]; 2], [&[u32]; 2]) = ([&[5, 6], &[7]], [&[1], &[2, 3, 4]]);
+        let batch = TokenBatch::from_prompts_and_responses(&prompts, &responses, 2, 10).unwrap();
+        assert_eq!(batch.dims(), [2, 4]);
+        assert_eq!(batch.tokens(), [5, 6, 1, 0, 0, 7, 2, 3]);
+        assert_eq!(batch.mask(), [true, true, true, false, false, true, true, true]);
+        // What is cut off is checked all the same: it is predicted.
+        let error = TokenBatch::from_prompts_and_responses(&prompts, &responses, 2, 4).unwrap_err();
+        assert_eq!(error.to_string(), "row 0, token 0: id 5, expected an id below 4");
+        let none: [&[u32]; 2] = [&[1], &[]];
+        let error = TokenBatch::from_prompts_and_responses(&prompts, &none, 2, 10);
+        assert_eq!(error, Err(BatchError::EmptyRow { row: 1 }));
     }
 
     #[wasm_bindgen_test(unsupported = test)]

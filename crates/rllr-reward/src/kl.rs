@@ -10,7 +10,8 @@ use crate::rounding::to_f32;
 /// An estimate of `KL(π ‖ π_ref)` at a token that was sampled from `π`, by `d = log π − log π_ref` of that token.
 ///
 /// Source: Schulman 2020, "Approximating KL divergence", for the numbered ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KlEstimator {
     /// `d`: unbiased, may be negative (TRL 0.7.2: `kl`). The default everywhere. In a loss its gradient is 0 on
     /// average, so there it penalises nothing.
@@ -25,7 +26,8 @@ pub enum KlEstimator {
 }
 
 /// Bounds that keep one token from ruling a batch. None by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct KlClamps {
     /// `d` stays within ± this (NeMo-RL: 20).
     pub log_ratio: Option<f64>,

@@ -5,7 +5,8 @@ use crate::rounding::to_f32;
 /// What happens to the score of a response that ended without the end-of-sequence token.
 ///
 /// Applied to raw scores, before KL penalties and whitening.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MissingEos {
     /// Nothing. The RLLR scripts, OpenRLHF and TRL by default.
     #[default]

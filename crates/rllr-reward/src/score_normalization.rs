@@ -21,7 +21,8 @@ pub fn mean_and_std(scores: &[f32]) -> (f64, f64) {
 /// Mean and variance of all scores seen so far. Part of a checkpoint.
 ///
 /// Source: TRL 0.7.2 `RunningMoments`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct RunningMoments {
     /// Mean of all scores. At first 0.
     pub mean: f64,
@@ -99,7 +100,8 @@ impl RunningMoments {
 ///
 /// Source: Ziegler et al. 2019 (arXiv 1909.08593), section 2.1; lm-human-preference-details, with its unbiased
 /// deviation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReferenceScale {
     /// Factor.
     pub gain: f64,
@@ -154,7 +156,8 @@ impl ReferenceScale {
 }
 
 /// How final scores are normalised. The running forms change with every batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ScoreNormalization {
     /// Scores as they are.
     #[default]

@@ -3,7 +3,8 @@
 use crate::rounding::to_f32;
 
 /// The token that gets the score.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ScorePosition {
     /// The last token of the response, the end-of-sequence token where there is one. RLLR on TRL 0.7.2, OpenRLHF,
     /// NeMo-RL; the default.

@@ -1,8 +1,41 @@
 //! What happens to gradients between backward and optimiser.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
+
+/// The gradients of one optimiser step, ready for the optimiser.
+pub struct StepGradients {
+    /// Of every parameter that has one.
+    pub gradients: GradientsParams,
+    /// Their global norm before clipping, `[1]`.
+    pub norm: Tensor<1>,
+}
+
+/// The one way from backward to optimiser: adds up the micro-batches' gradients, and scales them down.
+///
+/// Each micro-batch is asked for when the ones before it are added up, so only one graph is held at a time.
+///
+/// - `micro_batches`: gradients of the parts of the step's loss, which add up to the step's
+/// - `max_grad_norm`: the largest global norm, if there is one
+#[must_use]
+pub fn gather_gradients<M: Module>(
+    module: &M,
+    micro_batches: impl IntoIterator<Item = GradientsParams>,
+    max_grad_norm: Option<f64>,
+) -> StepGradients {
+    let mut sum = GradientsAccumulator::new();
+    for gradients in micro_batches {
+        sum.accumulate(module, gradients);
+    }
+    let gradients = sum.grads();
+    let norm = global_norm(module, &gradients).expect("something is trained, and there is a micro-batch");
+    let gradients = match max_grad_norm {
+        Some(max_norm) => clip_by_global_norm(module, gradients, norm.clone(), max_norm),
+        None => gradients,
+    };
+    StepGradients { gradients, norm }
+}
 
 /// `√ Σ g²` over the gradients of all parameters, on the device, `[1]`.
 ///
@@ -96,6 +129,22 @@ mod tests {
             .into_scalar::<f32>();
         assert!((norm - 18f32.sqrt()).abs() < 1e-6, "norm {norm}");
         assert!(global_norm(&layer, &GradientsParams::new()).is_none());
+    }
+
+    /// Twice the gradients have twice the norm, and are clipped together.
+    #[wasm_bindgen_test(unsupported = test)]
+    fn micro_batches_are_added_up_before_they_are_clipped() {
+        for (max_grad_norm, expected) in [(None, 4.0), (Some(1.0), 2.0 / 18f32.sqrt())] {
+            let (layer, first) = layer_with_gradients();
+            let loss = (layer.weight.val() * 2.0).sum() + layer.bias.as_ref().expect("a bias").val().sum();
+            let second = GradientsParams::from_grads(loss.backward(), &layer);
+            let StepGradients { gradients, norm } = gather_gradients(&layer, [first, second], max_grad_norm);
+            let norm = norm.into_scalar::<f32>();
+            assert!((norm - 2.0 * 18f32.sqrt()).abs() < 1e-5, "norm {norm}");
+            let weight = gradients.get::<2>(layer.weight.id).expect("kept").max();
+            let weight = weight.into_scalar::<f32>();
+            assert!((weight - expected).abs() < 1e-5, "weight gradient {weight}");
+        }
     }
 
     #[wasm_bindgen_test(unsupported = test)]

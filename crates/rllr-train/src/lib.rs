@@ -30,6 +30,18 @@ mod group_advantage;
 mod ppo_loss;
 mod ppo_stats;
 mod loss_aggregation;
+mod rollout;
+mod actor_critic;
+mod ppo_config;
+mod ppo;
+mod ppo_measure;
+mod token_scores;
+mod ppo_experience;
+mod minibatch_order;
+mod ppo_update;
+mod ppo_checks;
+mod ppo_error;
+mod ppo_metrics;
 mod dpo_loss;
 mod distillation_loss;
 mod self_check;
@@ -38,11 +50,15 @@ mod rounding;
 #[cfg(test)]
 mod finite_differences;
 
+pub use actor_critic::{
+    Actor, ActorCritic, AdapterCritic, Critic, CriticKind, ModelsError, PpoModels, Reference, ReferenceKind,
+    num_trainable, total_change,
+};
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
-pub use gradients::{clip_by_global_norm, global_norm};
+pub use gradients::{StepGradients, clip_by_global_norm, gather_gradients, global_norm};
 pub use group_advantage::{
     GROUP_EPSILON, GroupAdvantage, GroupError, Moments, group_advantages, groups_that_differ, leave_one_out,
     moments,
@@ -51,12 +67,23 @@ pub use kl_controller::KlController;
 pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
+pub use minibatch_order::shuffled_rows;
 pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
+pub use ppo::{PpoState, PpoStep, PpoTrainer};
+pub use ppo_config::{
+    AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
+    KlPlace, LossMeans, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
+    RewardWhitening, Warmup,
+};
+pub use ppo_error::PpoError;
+pub use ppo_experience::{Experience, Rewards};
 pub use ppo_loss::{
     MAX_LOG_RATIO, PolicyLosses, PpoLoss, PpoLossConfig, PpoPredictions, PpoTargets, ValueLosses,
     policy_losses, ppo_loss, value_losses,
 };
+pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
+pub use rollout::{Responses, ResponsesError, Rollout, Sample};
 pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use truncate_response::{first_stop, truncate_response, truncated};

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use burn::tensor::{ExecutionError, Tensor};
 
 /// Number of statistics that [`ppo_loss`](crate::ppo_loss) returns.
-const COUNT: usize = 13;
+pub(crate) const COUNT: usize = 13;
 
 /// Statistics of a minibatch, weighted as its losses are; those of the micro-batches of a step add up to the step's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -76,7 +76,7 @@ impl PpoStats {
         std::array::from_fn(|i| (NAMES[i], numbers[i]))
     }
 
-    fn from_numbers(numbers: [f32; COUNT]) -> Self {
+    pub(crate) fn from_numbers(numbers: [f32; COUNT]) -> Self {
         let [
             policy_loss,
             value_loss,
@@ -106,6 +106,15 @@ impl PpoStats {
             value_error,
             value_clip_fraction,
             skipped,
+        }
+    }
+
+    /// Every mean times `factor`; the number of skipped minibatches stays.
+    #[must_use]
+    pub(crate) fn scaled(self, factor: f32) -> Self {
+        Self {
+            skipped: self.skipped,
+            ..Self::from_numbers(self.numbers().map(|number| number * factor))
         }
     }
 

@@ -1,0 +1,136 @@
+//! What must hold in every PPO step. Most reports of users of other trainers are of silent wrongness; these are loud.
+
+use crate::ppo_config::PpoConfig;
+use crate::ppo_error::PpoError;
+use crate::ppo_experience::Experience;
+use crate::ppo_update::Updates;
+use crate::rollout::Responses;
+
+#[cfg(test)]
+mod tests;
+
+/// How far `log π_new − log π_old` may be from 0 before the first update: measuring and training run the same sums in
+/// other shapes. float32 on a CPU is within 1e-5; a wrong mask, token or temperature is far above.
+const LOG_RATIO_TOLERANCE: f32 = 1e-3;
+
+/// How far below 0 a mean entropy may be by rounding, in nats.
+const ENTROPY_TOLERANCE: f32 = 1e-5;
+
+/// Checks the arguments of a step.
+pub(crate) fn check_arguments(
+    responses: &Responses,
+    scores: &[f32],
+    order: &[Vec<usize>],
+) -> Result<(), PpoError> {
+    let (found, expected) = (scores.len(), responses.batch());
+    if found != expected {
+        return Err(PpoError::ScoreCount { found, expected });
+    }
+    if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
+        return Err(PpoError::NotFinite {
+            what: "score",
+            slot: responses.responses()[row].len() - 1,
+            found: scores[row],
+            sample: responses.sample(row, scores[row]),
+        });
+    }
+    for (epoch, rows) in order.iter().enumerate() {
+        let mut sorted = rows.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..expected) {
+            return Err(PpoError::Order {
+                epoch,
+                found: rows.clone(),
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks what the updates of a step have shown.
+///
+/// - `scores`: as they were given
+pub(crate) fn check_updates(
+    updates: &Updates,
+    experience: &Experience,
+    scores: &[f32],
+    config: &PpoConfig,
+) -> Result<(), PpoError> {
+    let rollout = &experience.rollout;
+    let sample = |row: usize| rollout.responses.sample(row, scores[row]);
+
+    // 1. Before its first update the policy is the one that was measured.
+    for (rows, slots, log_probs) in &updates.first_log_probs {
+        let (old, mask) = (
+            rollout.select(&rollout.log_probs, rows, *slots),
+            rollout.select(&rollout.mask, rows, *slots),
+        );
+        for (place, ((new, old), _)) in log_probs
+            .iter()
+            .zip(old)
+            .zip(mask)
+            .enumerate()
+            .filter(|(_, (_, counts))| *counts)
+        {
+            let found = new - old;
+            // Written so that NaN fails too.
+            if !(found.abs() <= LOG_RATIO_TOLERANCE) {
+                return Err(PpoError::RatioNotOne {
+                    slot: place % slots,
+                    found,
+                    sample: sample(rows[place / slots]),
+                });
+            }
+        }
+    }
+    for (rows, stats) in updates.steps.iter().take(1).flatten() {
+        let smallest_range = config.loss.clip_range_low.min(config.loss.clip_range_high);
+        let found = stats.clip_fraction + stats.value_clip_fraction;
+        if found > 0.0 && smallest_range > f64::from(LOG_RATIO_TOLERANCE) {
+            let sample = sample(rows[0]);
+            return Err(PpoError::Clipped { found, sample });
+        }
+    }
+
+    // 2. Gradients are numbers, and entropies not negative.
+    for (optimizer_step, (micro_batches, &found)) in updates.steps.iter().zip(&updates.grad_norms).enumerate()
+    {
+        let spoiled = micro_batches
+            .iter()
+            .find(|(_, stats)| !stats.total_loss.is_finite());
+        if !found.is_finite() || spoiled.is_some() {
+            let (rows, _) = spoiled.unwrap_or(&micro_batches[0]);
+            return Err(PpoError::Gradients {
+                found,
+                optimizer_step,
+                sample: sample(rows[0]),
+            });
+        }
+        for (rows, stats) in micro_batches {
+            if stats.entropy < -ENTROPY_TOLERANCE {
+                return Err(PpoError::NegativeEntropy {
+                    found: stats.entropy,
+                    optimizer_step,
+                    sample: sample(rows[0]),
+                });
+            }
+        }
+    }
+
+    // 3. What is trained has changed.
+    for (&change, what) in updates.changes.iter().zip(["policy", "value model"]) {
+        // The policy has nothing to learn from answers that are all equally good, or when every minibatch was skipped.
+        let could_learn = what == "value model" || experience.advantages.iter().any(|a| *a != 0.0);
+        let skipped = updates
+            .steps
+            .iter()
+            .flatten()
+            .all(|(_, stats)| stats.skipped > 0.0);
+        if change == 0.0 && could_learn && !skipped {
+            let sample = sample(0);
+            return Err(PpoError::WeightsUnchanged { what, sample });
+        }
+    }
+    Ok(())
+}

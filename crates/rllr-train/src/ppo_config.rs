@@ -1,0 +1,441 @@
+//! Settings of the PPO trainer: plain data, each with its unit, default and source.
+//!
+//! Defaults are the preset `rllr`: the published method (RLLR on TRL 0.7.2) with the released program's defects fixed.
+//! The other presets are in [`PpoPreset`].
+
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{AdafactorConfig, AdamConfig, AdamWConfig, ModuleOptimizer};
+use rllr_reward::{KlClamps, KlEstimator, MissingEos, ScoreNormalization, ScorePosition};
+use serde::{Deserialize, Serialize};
+
+use crate::actor_critic::{CriticKind, ReferenceKind};
+use crate::advantage::GaeConfig;
+use crate::group_advantage::GroupAdvantage;
+use crate::kl_controller::KlController;
+use crate::learning_rate::{LrPlan, LrSchedule};
+use crate::loss_aggregation::LossAggregation;
+use crate::masked_stats::Variance;
+use crate::ppo_loss::PpoLossConfig;
+
+mod presets;
+#[cfg(test)]
+mod tests;
+
+pub use presets::PpoPreset;
+
+/// Settings of [`PpoTrainer`](crate::PpoTrainer). What is not said otherwise is RLLR's, from its scripts on TRL 0.7.2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PpoConfig {
+    /// Responses of one rollout, over all processes. Default 16 (RLLR with LLaMA-2; 32 with the others).
+    pub batch_size: usize,
+    /// Passes over a rollout. Default 1.
+    pub ppo_epochs: usize,
+    /// Responses of one optimiser step. Default 16: the whole rollout, so that training stays on-policy.
+    pub minibatch_size: usize,
+    /// Responses of one forward and backward pass; a step's are accumulated. Default 4. Memory only, unless
+    /// `loss_means` is per micro-batch.
+    pub micro_batch_size: usize,
+    /// Over what losses are averaged. Default the whole optimiser step.
+    pub loss_means: LossMeans,
+    /// How the losses of tokens become one number. Default the mean over tokens.
+    pub loss_aggregation: LossAggregation,
+
+    /// The optimiser. Default AdamW with PyTorch's settings, weight decay 0.01 among them.
+    pub optimizer: OptimizerConfig,
+    /// Step size of the policy at its highest. Default 5e-6.
+    pub learning_rate: f64,
+    /// Step size of the value model at its highest, where it differs. Default none: the same.
+    pub critic_learning_rate: Option<f64>,
+    /// Course of both over the PPO steps of a run. Default a cosine to 0.
+    pub lr_schedule: LrSchedule,
+    /// PPO steps in which they rise from 0. Default none.
+    pub warmup: Warmup,
+    /// When gradients are scaled down. Default every step, to a global norm of 1.
+    pub gradient_clipping: GradientClipping,
+
+    /// How strongly the policy is held to the reference, at the start. Default adaptive: 0.2, target 6, horizon 10,000.
+    pub kl_controller: KlController,
+    /// What is penalised. Default k1.
+    pub kl_penalty: KlPenalty,
+    /// Bounds of the estimate. Default none.
+    pub kl_clamps: KlClamps,
+    /// Where the penalty enters. Default the rewards.
+    pub kl_place: KlPlace,
+    /// When the reference becomes the present policy. Default never.
+    pub reference_reset: ReferenceReset,
+
+    /// What becomes of the score of a response that did not end. Default it stays.
+    pub missing_eos: MissingEos,
+    /// How scores are brought to one scale, at the start. Default by running mean and standard deviation.
+    pub score_normalization: ScoreNormalization,
+    /// Scores stay within ± this, after normalisation. Default none.
+    pub score_clip: Option<f32>,
+    /// The slot that gets the score. Default the last token of the response.
+    pub score_position: ScorePosition,
+    /// Whether rewards are divided by their standard deviation. Default no.
+    pub reward_whitening: RewardWhitening,
+
+    /// How good a token was. Default generalised advantage estimation, `γ` 1 and `λ` 0.95.
+    pub advantage: AdvantageSource,
+    /// Over what advantages get mean 0 and variance 1. Default the whole rollout, unbiased variance.
+    pub advantage_whitening: AdvantageWhitening,
+
+    /// Clipping and weights of the losses.
+    pub loss: PpoLossConfig,
+    /// When the epochs of a rollout end early. Default never.
+    pub early_stop: EarlyStop,
+
+    /// Where values come from. Default an adapter of its own on the policy's base, begun as the reward model's.
+    pub critic: CriticKind,
+    /// What the policy is held to. Default the base with its adapters off: the merged SFT model.
+    pub reference: ReferenceKind,
+
+    /// Logits are divided by this, when responses are written *and* when they are scored. Default 1.
+    pub temperature: f64,
+    /// Responses are written with the most likely tokens of this much probability. Default 1: all. Anything less makes
+    /// the scored log-probabilities differ from those of the sampler.
+    pub top_p: f64,
+    /// Responses are written with this many most likely tokens; 0 for all. Default 0 (the released program: 50).
+    pub top_k: usize,
+    /// Tokens that a response may have. Default 256.
+    pub max_new_tokens: usize,
+    /// Seed of the order of minibatches. Default 0.
+    pub seed: u64,
+}
+
+impl Default for PpoConfig {
+    fn default() -> Self {
+        PpoPreset::Rllr.config()
+    }
+}
+
+/// Over what the losses of an optimiser step are averaged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossMeans {
+    /// Over the whole step, however it is cut. The default.
+    #[default]
+    OptimizerStep,
+    /// Over each micro-batch, and then over micro-batches: tokens of short ones weigh more. TRL 0.7.2 and 1.12.
+    MicroBatch,
+}
+
+/// An optimiser with its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum OptimizerConfig {
+    /// Adam; the weight decay is added to the gradient (Kingma and Ba 2015; PyTorch's `Adam`).
+    Adam(AdamSettings),
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019; PyTorch's `AdamW`).
+    AdamW(AdamSettings),
+    /// Adafactor with the given learning rate as it is: `scale_parameter` and `relative_step` off (Shazeer and Stern
+    /// 2018; transformers' `Adafactor`).
+    Adafactor,
+}
+
+/// Settings of Adam and AdamW.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamSettings {
+    /// Decay of the mean gradient. Default 0.9.
+    pub beta_1: f32,
+    /// Decay of the mean squared gradient. Default 0.999.
+    pub beta_2: f32,
+    /// Added to the root of the mean squared gradient. Default 1e-8.
+    pub epsilon: f32,
+    /// Weight decay on every trained parameter. Default 0.01, PyTorch's for `AdamW`.
+    pub weight_decay: f32,
+}
+
+impl Default for AdamSettings {
+    fn default() -> Self {
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+        }
+    }
+}
+
+impl OptimizerConfig {
+    /// The optimiser, which has seen no gradient yet.
+    #[must_use]
+    pub fn init(&self) -> ModuleOptimizer {
+        match *self {
+            Self::Adam(settings) => {
+                let config = AdamConfig::new()
+                    .with_beta_1(settings.beta_1)
+                    .with_beta_2(settings.beta_2)
+                    .with_epsilon(settings.epsilon);
+                let penalty = settings.weight_decay;
+                if penalty == 0.0 {
+                    return config.init();
+                }
+                config
+                    .with_weight_decay(Some(WeightDecayConfig { penalty }))
+                    .init()
+            }
+            Self::AdamW(settings) => AdamWConfig::new()
+                .with_beta_1(settings.beta_1)
+                .with_beta_2(settings.beta_2)
+                .with_epsilon(settings.epsilon)
+                .with_weight_decay(settings.weight_decay)
+                .init(),
+            Self::Adafactor => AdafactorConfig::new()
+                .with_relative_step(false)
+                .with_scale_parameter(false)
+                .init(),
+        }
+    }
+}
+
+/// PPO steps in which the learning rate rises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Warmup {
+    /// None. The default.
+    #[default]
+    None,
+    /// So many PPO steps.
+    Steps(usize),
+    /// This share of the run, 0 to 1, rounded up.
+    Share(f64),
+}
+
+/// When gradients are scaled down to a global norm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum GradientClipping {
+    /// Before every optimiser step.
+    EveryStep {
+        /// The largest norm.
+        max_grad_norm: f64,
+    },
+    /// Before the first optimiser step of a run only: TRL 0.7.2, whose list of parameters is used up by then.
+    FirstStepOnly {
+        /// The largest norm.
+        max_grad_norm: f64,
+    },
+    /// Never.
+    Never,
+}
+
+impl GradientClipping {
+    /// The largest norm at optimiser step `step` of the run, counted from 0.
+    #[must_use]
+    pub fn max_grad_norm(self, step: usize) -> Option<f64> {
+        match self {
+            Self::EveryStep { max_grad_norm } => Some(max_grad_norm),
+            Self::FirstStepOnly { max_grad_norm } => (step == 0).then_some(max_grad_norm),
+            Self::Never => None,
+        }
+    }
+}
+
+/// What is penalised about leaving the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum KlPenalty {
+    /// An estimate by the log-probabilities of the sampled token.
+    Estimate(KlEstimator),
+    /// The divergence over the whole vocabulary (TRL 0.7.2: `full`). In rewards only.
+    Full,
+}
+
+/// Where the KL penalty enters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KlPlace {
+    /// Each token's reward. The default.
+    #[default]
+    Reward,
+    /// The loss, where it is differentiated: GRPO, OpenRLHF's `kl.use_loss`.
+    Loss,
+}
+
+/// When the reference becomes the present policy, and the optimiser starts anew. Source: ProRL (arXiv 2505.24864).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum ReferenceReset {
+    /// Only when the caller says so. The default.
+    #[default]
+    Never,
+    /// After each so many PPO steps.
+    Every {
+        /// PPO steps.
+        steps: usize,
+    },
+    /// When a step's KL, summed over the tokens of a response, is above this many nats.
+    AboveKl {
+        /// Nats.
+        kl: f64,
+    },
+}
+
+/// Whether rewards are divided by their standard deviation; they keep their mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum RewardWhitening {
+    /// No. The default.
+    #[default]
+    None,
+    /// Over all rewards of the rollout: TRL 1.12's `whiten_rewards`.
+    Batch(Variance),
+}
+
+/// Over what advantages get mean 0 and variance 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum AdvantageWhitening {
+    /// They stay as they are: DeepSpeed-Chat, group methods.
+    None,
+    /// Over all tokens of the rollout.
+    Batch(Variance),
+    /// Over the tokens of so many responses together: the released RLLR program, on each of its devices.
+    Groups {
+        /// Responses of a group.
+        size: usize,
+        /// What is divided by.
+        variance: Variance,
+    },
+}
+
+/// How good a token was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum AdvantageSource {
+    /// By what a value model expected.
+    Gae(GaeConfig),
+    /// By the other answers to the same prompt, which stand together in the batch.
+    Group {
+        /// Answers to each prompt, at least 2.
+        group_size: usize,
+        /// What an answer is compared with.
+        kind: GroupAdvantage,
+        /// What becomes of groups whose answers are all equally good.
+        equal_groups: EqualGroups,
+    },
+}
+
+/// What becomes of groups whose answers are all equally good: they say nothing about which answer is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EqualGroups {
+    /// They count as tokens without advantage. The default.
+    #[default]
+    Keep,
+    /// They are left out of the step: DAPO's dynamic sampling.
+    LeaveOut,
+}
+
+/// When the epochs of a rollout end early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum EarlyStop {
+    /// Never. The default.
+    #[default]
+    Never,
+    /// After an epoch whose mean `log π_old − log π_new` is above one and a half times this: TRL 0.7.2. Waits for the
+    /// device after each epoch.
+    AbovePolicyKl {
+        /// Nats a token. TRL: 1.
+        target_kl: f64,
+    },
+}
+
+/// Settings that contradict each other, or mean nothing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{field} is {found}, expected {expected}")]
+pub struct PpoConfigError {
+    /// The field.
+    pub field: &'static str,
+    /// What it is.
+    pub found: String,
+    /// What it may be.
+    pub expected: &'static str,
+}
+
+impl PpoConfig {
+    /// Checks what a value alone cannot show.
+    ///
+    /// # Errors
+    ///
+    /// [`PpoConfigError`] for sizes of 0, numbers out of range, and settings that contradict each other.
+    pub fn check(&self) -> Result<(), PpoConfigError> {
+        let wrong = |field, found: String, expected| {
+            Err(PpoConfigError {
+                field,
+                found,
+                expected,
+            })
+        };
+        let sizes = [
+            ("batch_size", self.batch_size),
+            ("ppo_epochs", self.ppo_epochs),
+            ("minibatch_size", self.minibatch_size),
+            ("micro_batch_size", self.micro_batch_size),
+            ("max_new_tokens", self.max_new_tokens),
+        ];
+        if let Some((field, found)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+            return wrong(field, found.to_string(), "at least 1");
+        }
+        let rates = [
+            ("learning_rate", Some(self.learning_rate)),
+            ("critic_learning_rate", self.critic_learning_rate),
+            ("kl_controller.kl_coef", Some(self.kl_controller.kl_coef())),
+        ];
+        for (field, rate) in rates {
+            if let Some(found) = rate.filter(|rate| !(rate.is_finite() && *rate >= 0.0)) {
+                return wrong(field, found.to_string(), "a finite number, not negative");
+            }
+        }
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return wrong("temperature", self.temperature.to_string(), "a positive number");
+        }
+        if self.kl_place == KlPlace::Loss && self.kl_penalty == KlPenalty::Full {
+            return wrong(
+                "kl_penalty",
+                "full".to_owned(),
+                "an estimate when kl_place is loss",
+            );
+        }
+        if self.reference == ReferenceKind::Absent
+            && self.kl_controller != (KlController::Fixed { kl_coef: 0.0 })
+        {
+            let found = format!("{:?}", self.kl_controller);
+            return wrong("kl_controller", found, "fixed at 0 when there is no reference");
+        }
+        match (self.advantage, self.critic) {
+            (AdvantageSource::Gae(_), CriticKind::Absent) => wrong(
+                "critic",
+                "absent".to_owned(),
+                "a value model when advantage is gae",
+            ),
+            (AdvantageSource::Group { group_size, .. }, _) if group_size < 2 => {
+                wrong("advantage.group.group_size", group_size.to_string(), "at least 2")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The learning rate's course over a run of `total_steps` PPO steps.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of steps is one"
+    )]
+    pub fn lr_plan(&self, total_steps: usize) -> LrPlan {
+        LrPlan {
+            schedule: self.lr_schedule,
+            warmup_steps: match self.warmup {
+                Warmup::None => 0,
+                Warmup::Steps(steps) => steps,
+                Warmup::Share(share) => (share * total_steps as f64).ceil().max(0.0) as usize,
+            },
+            total_steps,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::*;
+
+/// What the defaults side by side say, column by column.
+#[wasm_bindgen_test(unsupported = test)]
+fn presets_have_the_published_values() {
+    let rllr = PpoConfig::default();
+    assert_eq!(rllr, PpoPreset::Rllr.config());
+    assert_eq!(
+        (rllr.learning_rate, rllr.batch_size, rllr.ppo_epochs),
+        (5e-6, 16, 1)
+    );
+    assert_eq!(
+        rllr.minibatch_size, rllr.batch_size,
+        "one optimiser step per rollout"
+    );
+    assert_eq!((rllr.top_k, rllr.max_new_tokens), (0, 256));
+    let rllr_kl = KlController::Adaptive {
+        kl_coef: 0.2,
+        target: 6.0,
+        horizon: 10_000.0,
+    };
+    assert_eq!(rllr.kl_controller, rllr_kl);
+    let loss = rllr.loss;
+    let ranges = [loss.clip_range_low, loss.clip_range_high, loss.value_clip_range];
+    assert_eq!(ranges, [0.2; 3]);
+    assert_eq!((loss.vf_coef, loss.ratio_threshold), (0.1, 10.0));
+
+    let released = PpoPreset::RllrReleased.config();
+    assert_eq!(released.top_k, 50);
+    assert_eq!(
+        (released.loss_means, released.micro_batch_size),
+        (LossMeans::MicroBatch, 1)
+    );
+    assert_eq!(released.gradient_clipping.max_grad_norm(0), Some(1.0));
+    assert_eq!(released.gradient_clipping.max_grad_norm(1), None);
+
+    let trl = PpoPreset::Trl.config();
+    assert_eq!((trl.learning_rate, trl.ppo_epochs, trl.batch_size), (3e-6, 4, 8));
+    assert_eq!(trl.kl_controller.kl_coef(), 0.05);
+    assert_eq!((trl.temperature, trl.max_new_tokens), (0.7, 53));
+    assert_eq!(trl.gradient_clipping.max_grad_norm(0), None);
+    assert_eq!(trl.score_position, ScorePosition::TokenAfterResponse);
+
+    let openrlhf = PpoPreset::OpenRlhf.config();
+    assert_eq!(
+        (openrlhf.learning_rate, openrlhf.critic_learning_rate),
+        (1e-6, Some(9e-6))
+    );
+    assert_eq!((openrlhf.batch_size, openrlhf.minibatch_size), (1024, 128));
+    let gae = AdvantageSource::Gae(GaeConfig {
+        gamma: 1.0,
+        lambda: 1.0,
+    });
+    assert_eq!((openrlhf.advantage, openrlhf.loss.value_clip_range), (gae, 0.5));
+    assert_eq!(openrlhf.lr_plan(1000).warmup_steps, 30);
+
+    let dschat = PpoPreset::DsChat.config();
+    assert_eq!(
+        (dschat.learning_rate, dschat.critic_learning_rate),
+        (9.65e-6, Some(5e-6))
+    );
+    assert_eq!(
+        (dschat.kl_controller.kl_coef(), dschat.score_clip),
+        (0.1, Some(5.0))
+    );
+    assert_eq!(dschat.advantage_whitening, AdvantageWhitening::None);
+
+    let rl4glue = PpoPreset::Rl4Glue.config();
+    assert_eq!(
+        (rl4glue.learning_rate, rl4glue.optimizer),
+        (9e-6, OptimizerConfig::Adafactor)
+    );
+    assert_eq!((rl4glue.batch_size, rl4glue.kl_controller), (16, rllr_kl));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn presets_are_found_by_name_and_make_sense() {
+    for preset in PpoPreset::ALL {
+        assert_eq!(PpoPreset::from_name(preset.name()), Some(preset));
+        assert_eq!(preset.config().check(), Ok(()));
+    }
+    assert_eq!(PpoPreset::from_name("ppo"), None);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn contradictions_are_named() {
+    let message = |change: fn(&mut PpoConfig)| {
+        let mut config = PpoConfig::default();
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(|config| config.minibatch_size = 0),
+        "minibatch_size is 0, expected at least 1"
+    );
+    assert_eq!(
+        message(|config| config.learning_rate = f64::NAN),
+        "learning_rate is NaN, expected a finite number, not negative"
+    );
+    assert_eq!(
+        message(|config| config.temperature = 0.0),
+        "temperature is 0, expected a positive number"
+    );
+    assert!(message(|config| config.reference = ReferenceKind::Absent).starts_with("kl_controller is"));
+    assert!(message(|config| config.critic = CriticKind::Absent).starts_with("critic is absent"));
+    let full_in_loss = |config: &mut PpoConfig| {
+        config.kl_place = KlPlace::Loss;
+        config.kl_penalty = KlPenalty::Full;
+    };
+    assert!(message(full_in_loss).starts_with("kl_penalty is full"));
+}

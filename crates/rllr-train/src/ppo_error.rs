@@ -1,0 +1,121 @@
+//! What stops a PPO step, with the response that it concerns.
+
+use burn::tensor::ExecutionError;
+use rllr_model::BatchError;
+
+use crate::actor_critic::ModelsError;
+use crate::group_advantage::GroupError;
+use crate::ppo_config::PpoConfigError;
+use crate::rollout::{ResponsesError, Sample};
+
+/// Why a PPO step was refused, or its result is not to be trusted.
+///
+/// After an error that a step found in its own numbers the trainer's weights are spoiled: go back to a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum PpoError {
+    /// Settings that contradict each other.
+    #[error(transparent)]
+    Config(#[from] PpoConfigError),
+    /// Models that do not fit together, or not to the settings.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// Rows that are no responses.
+    #[error(transparent)]
+    Responses(#[from] ResponsesError),
+    /// Token ids that the model does not have.
+    #[error(transparent)]
+    Tokens(#[from] BatchError),
+    /// Answers that do not stand in groups.
+    #[error(transparent)]
+    Groups(#[from] GroupError),
+    /// A score too few or too many.
+    #[error("{found} scores, expected one for each of {expected} responses")]
+    ScoreCount {
+        /// Number of scores.
+        found: usize,
+        /// Number of responses.
+        expected: usize,
+    },
+    /// An order of minibatches that leaves a response out, or takes one twice.
+    #[error("order {found:?} of epoch {epoch}, expected each of {expected} rows once")]
+    Order {
+        /// The epoch, from 0.
+        epoch: usize,
+        /// The rows in order.
+        found: Vec<usize>,
+        /// Number of responses.
+        expected: usize,
+    },
+    /// Something measured is NaN or infinite.
+    #[error("the {what} of slot {slot} is {found}, expected a finite number: {sample}")]
+    NotFinite {
+        /// What was measured.
+        what: &'static str,
+        /// Slot of the response, from 0.
+        slot: usize,
+        /// The number.
+        found: f32,
+        /// The response.
+        sample: Sample,
+    },
+    /// Before the first update the policy must be the one that was measured.
+    #[error(
+        "before the first update log π_new − log π_old of slot {slot} is {found}, expected 0: do measuring and \
+         training see the same tokens, masks and temperature? {sample}"
+    )]
+    RatioNotOne {
+        /// Slot of the response, from 0.
+        slot: usize,
+        /// The log-ratio.
+        found: f32,
+        /// The response.
+        sample: Sample,
+    },
+    /// Before the first update nothing may be clipped.
+    #[error("before the first update a share of {found} tokens was clipped, expected 0: {sample}")]
+    Clipped {
+        /// Share of tokens.
+        found: f32,
+        /// The first response of the minibatch.
+        sample: Sample,
+    },
+    /// A distribution has no negative entropy.
+    #[error("mean entropy {found} in optimiser step {optimizer_step}, expected at least 0: {sample}")]
+    NegativeEntropy {
+        /// The entropy, in nats.
+        found: f32,
+        /// The optimiser step within the PPO step, from 0.
+        optimizer_step: usize,
+        /// The first response of the micro-batch.
+        sample: Sample,
+    },
+    /// A gradient is NaN or infinite, and has spoiled the weights.
+    #[error("gradient norm {found} in optimiser step {optimizer_step}, expected a finite number: {sample}")]
+    Gradients {
+        /// The norm.
+        found: f32,
+        /// The optimiser step within the PPO step, from 0.
+        optimizer_step: usize,
+        /// The first response of the micro-batch whose loss is not finite, else of the minibatch.
+        sample: Sample,
+    },
+    /// The first step with a learning rate above 0 has changed nothing.
+    #[error(
+        "the first step did not change the weights of the {what}; is it trained on a device that works? {sample}"
+    )]
+    WeightsUnchanged {
+        /// Policy or value model.
+        what: &'static str,
+        /// The first response of the rollout.
+        sample: Sample,
+    },
+    /// The device failed.
+    #[error("the device failed: {0:?}")]
+    Device(ExecutionError),
+}
+
+impl From<ExecutionError> for PpoError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Device(error)
+    }
+}

@@ -1,0 +1,119 @@
+//! What policy, reference and value model say of responses, before anything is updated.
+
+use burn::tensor::{Tensor, TensorData, Transaction};
+use rllr_reward::full_kl;
+
+use crate::actor_critic::{PpoModels, States};
+use crate::ppo_config::{KlPenalty, PpoConfig};
+use crate::ppo_error::PpoError;
+use crate::rollout::{Responses, Rollout};
+use crate::token_scores::{EntropyGradient, score_tokens, vocabulary_log_probs};
+use burn::module::Module as _;
+
+/// Measures a rollout, micro-batch by micro-batch, and reads it back once.
+///
+/// # Errors
+///
+/// [`PpoError`] for token ids that the model does not have, numbers that are not finite, or a device that fails.
+pub(crate) async fn measure(
+    models: &PpoModels,
+    responses: Responses,
+    scores: &[f32],
+    config: &PpoConfig,
+) -> Result<Rollout, PpoError> {
+    let mut rollout = Rollout::unmeasured(responses, config.score_position)
+        .expect("responses with a token have a slot for their score");
+    let rows: Vec<usize> = (0..rollout.responses.batch()).collect();
+
+    // 1. Everything is asked for, nothing is waited for.
+    let trained = models.trained().valid();
+    let mut transaction = Transaction::default();
+    for rows in rows.chunks(config.micro_batch_size) {
+        let slots = rollout.slots(rows);
+        let batch = rollout
+            .responses
+            .to_device(rows, slots, models.vocab_size(), &models.device())?;
+        let States { hidden, values } = trained.states(models.base(), &batch);
+        let policy = trained.policy(models.base());
+        let score = |lm, hidden| {
+            score_tokens(
+                lm,
+                hidden,
+                batch.tokens.clone(),
+                config.temperature,
+                EntropyGradient::Cut,
+            )
+        };
+        let log_probs = score(policy, hidden.clone()).log_probs;
+        let mut arrays = vec![log_probs.clone(), log_probs, values];
+        if let Some(reference) = models.reference() {
+            let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
+            arrays[1] = score(reference, ref_hidden.clone()).log_probs;
+            if config.kl_penalty == KlPenalty::Full {
+                let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
+                arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));
+            }
+        }
+        transaction = transaction.register(Tensor::stack::<3>(arrays, 0));
+    }
+
+    // 2. One read.
+    let measured = transaction.execute_async().await?;
+    for (rows, data) in rows.chunks(config.micro_batch_size).zip(&measured) {
+        rollout.take_in(rows, data);
+    }
+    rollout.check_finite(scores)?;
+    Ok(rollout)
+}
+
+impl Rollout {
+    /// Takes in what was measured of `rows`: log-probabilities of policy and reference, values and perhaps divergences,
+    /// `[3 or 4, rows, slots]`. Slots that do not count are left out.
+    fn take_in(&mut self, rows: &[usize], data: &TensorData) {
+        let (slots, numbers) = (self.slots(rows), data.iter::<f32>().collect::<Vec<f32>>());
+        let batch = self.mask.len();
+        let arrays = numbers.chunks(rows.len() * slots);
+        if arrays.len() == 4 && self.full_kl.is_none() {
+            self.full_kl = Some(vec![0.0; batch]);
+        }
+        for (array, numbers) in arrays.enumerate() {
+            for (&row, numbers) in rows.iter().zip(numbers.chunks(slots)) {
+                let places = self.row(row);
+                let (target, mask) = match array {
+                    0 => (&mut self.log_probs, &self.mask),
+                    1 => (&mut self.ref_log_probs, &self.mask),
+                    2 => (&mut self.values, &self.reward_mask),
+                    _ => (self.full_kl.as_mut().expect("made above"), &self.mask),
+                };
+                let counting = places.zip(numbers).filter(|(place, _)| mask[*place]);
+                for (place, &number) in counting {
+                    target[place] = number;
+                }
+            }
+        }
+    }
+
+    /// Slots that do not count are 0, so all numbers must be finite.
+    fn check_finite(&self, scores: &[f32]) -> Result<(), PpoError> {
+        let empty = Vec::new();
+        let arrays = [
+            ("log-probability of the policy", &self.log_probs),
+            ("log-probability of the reference", &self.ref_log_probs),
+            ("value", &self.values),
+            ("divergence", self.full_kl.as_ref().unwrap_or(&empty)),
+        ];
+        for (what, array) in arrays {
+            if let Some(place) = array.iter().position(|number| !number.is_finite()) {
+                let len = self.responses.response_len();
+                let row = place / len;
+                return Err(PpoError::NotFinite {
+                    what,
+                    slot: place % len,
+                    found: array[place],
+                    sample: self.responses.sample(row, scores[row]),
+                });
+            }
+        }
+        Ok(())
+    }
+}
