@@ -4,7 +4,6 @@
     reason = "benchmarks print their results, tests why they skip"
 )]
 
-#[cfg(not(target_arch = "wasm32"))]
 pub mod generation_cases;
 pub mod golden;
 mod numbers;
@@ -16,6 +15,8 @@ pub mod ppo_trl072;
 pub mod train_step;
 pub mod tokenizers;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod adapters;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test says why it skips")]
 
 use rllr_cli::devices;
+use rllr_tests::adapters::on_every_adapter;
 use rllr_tests::golden::model_cases;
 use rllr_tests::model_cases::{Tolerance, check_all};
 use rllr_tests::stories;
@@ -24,25 +25,12 @@ fn the_story_is_the_same_on_the_cpu() -> anyhow::Result<()> {
 /// One test for the GPU, because Burn opens an adapter once in a process.
 #[test]
 fn golden_models_on_webgpu() -> anyhow::Result<()> {
-    let adapters = match devices::adapters() {
-        Ok(adapters) if adapters.is_empty() => {
-            println!("SKIPPED: no GPU adapter, not even a software one");
-            return Ok(());
-        }
-        Ok(adapters) => adapters,
-        Err(error) => {
-            println!("SKIPPED: {error}");
-            return Ok(());
-        }
-    };
-    for (number, adapter) in adapters.iter().enumerate() {
-        println!("adapter {number}: {} ({})", adapter.name, adapter.backend);
-        let device = devices::open_adapter(number)?;
-        pollster::block_on(check_all(&model_cases()?, &device, Tolerance::GPU))?;
+    on_every_adapter(|device| {
+        pollster::block_on(check_all(&model_cases()?, device, Tolerance::GPU))?;
         match stories::files() {
-            Some((model, vocabulary)) => pollster::block_on(stories::check(model, vocabulary, &device))?,
+            Some((model, vocabulary)) => pollster::block_on(stories::check(model, vocabulary, device))?,
             None => println!("{}", stories::SKIPPED),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }

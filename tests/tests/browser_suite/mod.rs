@@ -2,7 +2,7 @@
 
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
-use rllr_tests::{golden, model_cases};
+use rllr_tests::{generation_cases, golden, lora_cases, model_cases};
 use rllr_tests::{stories, tokenizers};
 use rllr_train::self_check;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
@@ -58,4 +58,38 @@ async fn the_story_is_the_same_on_webgpu() {
         Some((model, vocabulary)) => stories::check(model, vocabulary, &gpu().await).await.unwrap(),
         None => console_log!("{}", stories::SKIPPED),
     }
+}
+
+#[wasm_bindgen_test]
+async fn golden_lora_on_the_cpu() {
+    let cases = golden::lora_cases().unwrap();
+    lora_cases::check_all(&cases, &cpu(), lora_cases::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_lora_on_webgpu() {
+    let cases = golden::lora_cases().unwrap();
+    lora_cases::check_all(&cases, &gpu().await, lora_cases::Tolerance::GPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_models_generate_on_the_cpu() {
+    let cases = golden::model_cases().unwrap();
+    generation_cases::check_all(&cases, &cpu(), model_cases::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+/// One family is enough here: a software adapter needs minutes for the shaders of each.
+#[wasm_bindgen_test]
+async fn a_golden_model_generates_on_webgpu() {
+    let mut cases = golden::model_cases().unwrap();
+    cases.retain(|case| case.name == "llama_gqa");
+    generation_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
+        .await
+        .unwrap();
 }
