@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{data, doctor, pairs};
+use crate::{data, doctor, pairs, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Data(data::DataArgs),
     /// Build preference pairs, or say what kinds of pairs a file holds.
     Pairs(pairs::PairsArgs),
+    /// Train a tokenizer, or see what one makes of a text.
+    Tokenizer(tokenizer::TokenizerArgs),
 }
 
 impl Cli {
@@ -33,6 +35,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args),
             Command::Data(args) => data::run(args),
             Command::Pairs(args) => pairs::run(args),
+            Command::Tokenizer(args) => tokenizer::run(args),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod data;
 pub mod pairs;
+pub mod tokenizer;
 pub mod doctor;
 pub mod devices;
 pub mod exit;
