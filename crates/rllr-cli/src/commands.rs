@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, pairs};
+use crate::{convert, data, doctor, pairs, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Pairs(pairs::PairsArgs),
     /// Bring a model into Hugging Face's layout, with other numbers or in other files.
     Convert(convert::ConvertArgs),
+    /// Train a tokenizer, or see what one makes of a text.
+    Tokenizer(tokenizer::TokenizerArgs),
 }
 
 impl Cli {
@@ -36,6 +38,7 @@ impl Cli {
             Command::Data(args) => data::run(args),
             Command::Pairs(args) => pairs::run(args),
             Command::Convert(args) => convert::run(&args),
+            Command::Tokenizer(args) => tokenizer::run(args),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod data;
 pub mod pairs;
 pub mod convert;
 pub mod model_directory;
+pub mod tokenizer;
 pub mod doctor;
 pub mod devices;
 pub mod exit;

@@ -127,6 +127,12 @@ impl Tokenizer {
         Ok(self.with_prefix(&self.encode(prompt)?))
     }
 
+    /// The ids that every prompt begins with: BOS, several special tokens, or nothing.
+    #[must_use]
+    pub fn prompt_prefix(&self) -> &[u32] {
+        &self.prompt_prefix
+    }
+
     /// Ids of a response alone, EOS exactly once at its end.
     ///
     /// For training on a prompt with its response, [`Tokenizer::encode_example`] is right: alone, a text may be cut

@@ -108,7 +108,7 @@ fn splitting_says_where_tokens_end() {
     );
 }
 
-/// Random texts of few letters: many equal counts, and tokens that two pairs make (`a aa` and `aa a`).
+/// Random texts of few letters: many equal counts, and runs of one letter, where a pair overlaps itself.
 fn random_texts(seed: u64, letters: &[char]) -> Vec<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut below = |n: usize| rng.next_u32() as usize % n;
@@ -206,7 +206,7 @@ fn merges_are_those_of_a_plain_loop() {
     }
 }
 
-/// Hugging Face's trainer, on one thread, where no token is made by two pairs: there it repeats rules.
+/// Hugging Face's trainer, on one thread.
 #[wasm_bindgen_test(unsupported = test)]
 fn merges_are_those_of_hugging_face() {
     use tokenizers::models::bpe::{BPE, BpeTrainer};
