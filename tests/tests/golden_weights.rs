@@ -26,8 +26,10 @@ fn cases() -> anyhow::Result<Vec<PathBuf>> {
     Ok(cases)
 }
 
-/// Name, type, shape and bytes of every tensor.
-fn tensors(file: &[u8]) -> anyhow::Result<Vec<(String, String, Vec<usize>, &[u8])>> {
+/// Name, type, shape and bytes of a tensor.
+type Stored<'a> = (String, String, Vec<usize>, &'a [u8]);
+
+fn tensors(file: &[u8]) -> anyhow::Result<Vec<Stored<'_>>> {
     let (header, data) = SafetensorsHeader::read(file)?;
     let mut tensors: Vec<_> = header
         .tensors()

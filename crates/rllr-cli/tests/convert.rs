@@ -244,78 +244,94 @@ fn what_is_there_is_replaced_only_when_asked() {
     assert_eq!(folder.names(), ["file", "model", "out"], "nothing else is left");
 }
 
-/// Each way a directory can be bad: what the message says, and that nothing is written.
+/// Damages a model's directory, converts it, and expects code 2, the message, and that nothing is left.
+fn assert_refused(damage: impl Fn(&Path), expected: &str) {
+    // One folder for each kind of damage, so that the tests can run at once.
+    let name: String = expected.chars().filter(char::is_ascii_alphanumeric).collect();
+    let folder = Folder::new(&name);
+    folder.model("model");
+    damage(&folder.path("model"));
+    let message = refuse(&[&folder.path("model"), &"--out", &folder.path("out")]);
+    assert!(message.contains(expected), "{message}\nexpected {expected}");
+    assert_eq!(folder.names(), ["model"], "{expected}");
+}
+
 #[test]
-fn a_bad_directory_is_refused_and_leaves_nothing() {
-    let folder = Folder::new("bad");
+fn damaged_weights_are_refused_and_leave_nothing() {
+    let cut = |path: &Path, length: usize| {
+        let path = path.join("model.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(path, &bytes[..length.min(bytes.len() - 1)]).unwrap();
+    };
+    assert_refused(
+        |path| cut(path, usize::MAX),
+        "a file cut short, or with something behind it",
+    );
+    assert_refused(
+        |path| cut(path, 100),
+        "a file cut short, or not a safetensors file",
+    );
+    assert_refused(|path| cut(path, 0), "found 0 bytes");
+    assert_refused(
+        |path| fs::remove_file(path.join("model.safetensors")).unwrap(),
+        "found neither model.safetensors nor model.safetensors.index.json",
+    );
+}
+
+#[test]
+fn a_bad_index_is_refused_and_leaves_nothing() {
     let index = |file: &str| json!({"weight_map": {"model.norm.weight": file}}).to_string();
-    type Damage = Box<dyn Fn(&Path)>;
-    let write = |name: &'static str, text: String| -> Damage {
-        Box::new(move |path| {
-            let _ = fs::remove_file(path.join("model.safetensors"));
-            fs::write(path.join(name), &text).unwrap();
-        })
-    };
-    let cut = |to: fn(usize) -> usize| -> Damage {
-        Box::new(move |path| {
-            let path = path.join("model.safetensors");
-            let bytes = fs::read(&path).unwrap();
-            fs::write(path, &bytes[..to(bytes.len())]).unwrap();
-        })
-    };
-    let config = |from: &'static str, to: &'static str| -> Damage {
-        Box::new(move |path| fs::write(path.join("config.json"), CONFIG.replace(from, to)).unwrap())
-    };
-    let cases: Vec<(Damage, &str)> = vec![
-        (cut(|length| length - 1), "a file cut short"),
-        (cut(|_| 100), "a file cut short, or not a safetensors file"),
-        (cut(|_| 0), "found 0 bytes"),
+    let cases = [
         (
-            write(INDEX, index("../model.safetensors")),
+            index("../model.safetensors"),
             "into \"../model.safetensors\", expected the name of a file",
         ),
         (
-            write(INDEX, index("/etc/passwd")),
+            index("/etc/passwd"),
             "into \"/etc/passwd\", expected the name of a file",
         ),
+        (index("model-1.safetensors"), "model-1.safetensors: "),
         (
-            write(INDEX, index("model-1.safetensors")),
-            "model-1.safetensors: ",
-        ),
-        (
-            write(INDEX, index("config.json")),
+            index("config.json"),
             "config.json: the weights are not a readable safetensors file",
         ),
         (
-            write(INDEX, "{".to_owned()),
+            "{".to_owned(),
             "model.safetensors.index.json: the index cannot be read",
         ),
+    ];
+    for (text, expected) in cases {
+        let damage = |path: &Path| {
+            fs::remove_file(path.join("model.safetensors")).unwrap();
+            fs::write(path.join(INDEX), &text).unwrap();
+        };
+        assert_refused(damage, expected);
+    }
+}
+
+#[test]
+fn a_bad_configuration_is_refused_and_leaves_nothing() {
+    let cases = [
+        ("silu", "gelu", "hidden_act is gelu"),
+        ("{", "[", "config.json is not a readable model configuration"),
         (
-            write("other", String::new()),
-            "found neither model.safetensors nor model.safetensors.index.json",
-        ),
-        (config("silu", "gelu"), "hidden_act is gelu"),
-        (config("{", "["), "config.json"),
-        (
-            config("64", "65"),
+            "64",
+            "65",
             "tensor model.embed_tokens.weight has shape [64, 8], expected [65, 8]",
         ),
-        (
-            Box::new(|path| fs::remove_file(path.join("config.json")).unwrap()),
-            "config.json: ",
-        ),
     ];
-    let out = folder.path("out");
-    for (damage, expected) in cases {
-        let _ = fs::remove_dir_all(folder.path("model"));
-        folder.model("model");
-        damage(&folder.path("model"));
-        let message = refuse(&[&folder.path("model"), &"--out", &out]);
-        assert!(message.contains(expected), "{message}\nexpected {expected}");
-        assert_eq!(folder.names(), ["model"], "{expected}");
+    for (from, to, expected) in cases {
+        let damage = |path: &Path| fs::write(path.join("config.json"), CONFIG.replace(from, to)).unwrap();
+        assert_refused(damage, expected);
     }
-    let message = refuse(&[&folder.path("nothing"), &"--out", &out]);
+    assert_refused(
+        |path| fs::remove_file(path.join("config.json")).unwrap(),
+        "config.json: ",
+    );
+    let folder = Folder::new("absent");
+    let message = refuse(&[&folder.path("nothing"), &"--out", &folder.path("out")]);
     assert!(message.contains("nothing: "), "{message}");
+    assert!(folder.names().is_empty());
 }
 
 const INDEX: &str = "model.safetensors.index.json";

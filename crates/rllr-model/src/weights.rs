@@ -49,7 +49,7 @@ pub enum WeightsError {
         file: String,
         /// What is wrong.
         #[source]
-        source: Box<WeightsError>,
+        source: Box<Self>,
     },
     /// Numbers of a type that is not read.
     #[error("tensor {name} has numbers of type {found}, expected F32, F16, BF16 or F64")]

@@ -72,9 +72,9 @@ fn an_imported_model_computes_what_llama2c_computes() {
         let device = Device::flex();
         let model = CausalLm::from_weights(&config, &weights, &device).unwrap();
         let tokens = vec![1u32, 7, 3, 10, 0, 5];
-        let batch = TokenBatch::from_rows(&[tokens.clone()], PaddingSide::Right, 11).unwrap();
+        let batch = TokenBatch::from_rows(std::slice::from_ref(&tokens), PaddingSide::Right, 11).unwrap();
         let logits = model.forward(&batch.to_device(&device)).into_data();
-        let expected = TensorData::new(reference::logits(&bytes, &tokens), [1, 6, 11]);
+        let expected = TensorData::new(reference::logits(&bytes, &tokens), [1, 6, 11]).convert::<f32>();
         logits.assert_approx_eq::<f32>(&expected, Tolerance::absolute(2e-5));
     }
 }
@@ -188,7 +188,29 @@ mod reference {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
     }
 
-    pub(super) fn logits(file: &[u8], tokens: &[u32]) -> Vec<f32> {
+    /// Each query head over all positions so far; a group of heads shares keys and values.
+    fn attend(
+        q: &[f64],
+        keys: &[Vec<f64>],
+        values: &[Vec<f64>],
+        head_dim: usize,
+        heads_per_group: usize,
+    ) -> Vec<f64> {
+        let mut attended = Vec::new();
+        for (head, query) in q.chunks_exact(head_dim).enumerate() {
+            let place = head / heads_per_group * head_dim;
+            let score = |k: &Vec<f64>| multiply(&k[place..][..head_dim], query)[0] / (head_dim as f64).sqrt();
+            let weights: Vec<f64> = keys.iter().map(|k| score(k).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            for column in place..place + head_dim {
+                let weighted = weights.iter().zip(values).map(|(w, v)| w / total * v[column]);
+                attended.push(weighted.sum());
+            }
+        }
+        attended
+    }
+
+    pub(super) fn logits(file: &[u8], tokens: &[u32]) -> Vec<f64> {
         let [dim, hidden, layers, heads, kv_heads, vocab, seq_len] = SMALL.map(|n| n as usize);
         assert_eq!(layers, 2, "the reader below reads two");
         let (head_dim, kv_dim) = (dim / heads, dim / heads * kv_heads);
@@ -225,22 +247,7 @@ mod reference {
                 rotate(&mut k, position, head_dim);
                 keys[layer].push(k);
                 values[layer].push(multiply(&wv[layer], &normed));
-                let mut attended = Vec::new();
-                for head in 0..heads {
-                    let query = &q[head * head_dim..][..head_dim];
-                    let place = head / (heads / kv_heads) * head_dim;
-                    let score =
-                        |k: &Vec<f64>| multiply(&k[place..][..head_dim], query)[0] / (head_dim as f64).sqrt();
-                    let weights: Vec<f64> = keys[layer].iter().map(|k| score(k).exp()).collect();
-                    let total: f64 = weights.iter().sum();
-                    for column in place..place + head_dim {
-                        let weighted = weights
-                            .iter()
-                            .zip(&values[layer])
-                            .map(|(w, v)| w / total * v[column]);
-                        attended.push(weighted.sum());
-                    }
-                }
+                let attended = attend(&q, &keys[layer], &values[layer], head_dim, heads / kv_heads);
                 add(&mut x, &multiply(&wo[layer], &attended));
                 let normed = normalise(&x, &ffn_norm[layer]);
                 let gate = multiply(&w1[layer], &normed);
@@ -249,11 +256,7 @@ mod reference {
                 let inner: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u).collect();
                 add(&mut x, &multiply(&w2[layer], &inner));
             }
-            logits.extend(
-                multiply(&classifier, &normalise(&x, &final_norm))
-                    .iter()
-                    .map(|&x| x as f32),
-            );
+            logits.extend(multiply(&classifier, &normalise(&x, &final_norm)));
         }
         logits
     }

@@ -10,13 +10,13 @@ pub(super) const FIRST_PIECE: usize = 3 + 256;
 /// The names of the first three tokens in the file and in Hugging Face's files.
 const SPECIAL: [(&str, &str); 3] = [("<unk>", "<unk>"), ("\n<s>\n", "<s>"), ("\n</s>\n", "</s>")];
 
-/// What SentencePiece writes for a blank; llama2.c's files hold blanks.
+/// What `SentencePiece` writes for a blank; llama2.c's files hold blanks.
 pub(super) const BLANK: char = '\u{2581}';
 
-/// A SentencePiece vocabulary with byte fallback, trained as byte-pair encoding: pieces by id, each with a score.
+/// A `SentencePiece` vocabulary with byte fallback, trained as byte-pair encoding: pieces by id, each with a score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Llama2cVocabulary {
-    /// Texts in SentencePiece's spelling, with U+2581 for blanks.
+    /// Texts in `SentencePiece`'s spelling, with U+2581 for blanks.
     pub(super) pieces: Vec<Piece>,
 }
 

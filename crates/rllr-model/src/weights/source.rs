@@ -77,6 +77,7 @@ impl UploadedWeights {
 }
 
 /// The numbers of a tensor that was taken from its source.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for a moment")]
 pub(crate) enum TakenValues {
     /// In the layout that was asked for.
     Host(Vec<f32>),

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::*;
 use crate::llama2c::test_vocabulary;
 
-/// Learnt pieces in the order of their ids: single characters last, as SentencePiece puts them.
+/// Learnt pieces in the order of their ids: single characters last, as `SentencePiece` puts them.
 const PIECES: [(&str, f32); 18] = [
     (" t", 0.0),
     ("he", -1.0),

@@ -16,91 +16,72 @@ fn pieces_are_spelt_as_in_sentencepiece() {
     assert!(!vocabulary.is_empty());
 }
 
+/// A vocabulary with the learnt tokens 259 and 260.
+fn small() -> Vec<u8> {
+    test_vocabulary::bytes(&[("t", -0.5), ("he", -1.0)])
+}
+
+fn assert_refused(bytes: &[u8], vocab_size: usize, expected: &str) {
+    let message = Llama2cVocabulary::parse(bytes, vocab_size)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains(expected), "{message}\nexpected {expected}");
+}
+
 #[wasm_bindgen_test(unsupported = test)]
-fn a_vocabulary_that_cannot_be_is_refused() {
-    let pieces = [("t", -0.5), ("he", -1.0)];
-    let bytes = test_vocabulary::bytes(&pieces);
-    let size = FIRST_PIECE + 2;
-    let length = bytes.len();
+fn a_vocabulary_of_another_length_is_refused() {
+    let (bytes, size) = (small(), FIRST_PIECE + 2);
     // The last token is 4 bytes of score, 4 of length, 2 of text.
-    let with = |from_end: usize, new: &[u8]| {
-        let mut changed = bytes.clone();
-        changed[length - from_end..][..new.len()].copy_from_slice(new);
-        changed
-    };
-    let cases = [
+    for (missing, expected) in [
         (
-            Vec::new(),
-            size,
+            bytes.len(),
             "ends at byte 0 within the length of the longest token",
         ),
-        (bytes[..length - 1].to_vec(), size, "within the text of token 260"),
+        (1, "within the text of token 260"),
+        (3, "within the length of token 260"),
+        (7, "within the score of token 260"),
+    ] {
+        assert_refused(&bytes[..bytes.len() - missing], size, expected);
+    }
+    assert_refused(&bytes, size + 1, "within the score of token 261");
+    assert_refused(&bytes, usize::MAX, "within the score of token 261");
+    let expected = "token 260: found 10 bytes more, expected the end of the file";
+    assert_refused(&bytes, size - 1, expected);
+    // Without the bytes.
+    let few = &bytes[..4 + 13 + 13 + 14];
+    assert_refused(few, 3, "token 3: found the end, expected 259 tokens");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_token_that_cannot_be_is_refused() {
+    let (bytes, size) = (small(), FIRST_PIECE + 2);
+    let changes: [(usize, &[u8], &str); 6] = [
         (
-            bytes[..length - 3].to_vec(),
-            size,
-            "within the length of token 260",
-        ),
-        (
-            bytes[..length - 7].to_vec(),
-            size,
-            "within the score of token 260",
-        ),
-        (bytes.clone(), size + 1, "within the score of token 261"),
-        (bytes.clone(), usize::MAX, "within the score of token 261"),
-        (
-            bytes.clone(),
-            size - 1,
-            "token 260: found 10 bytes more, expected the end of the file",
-        ),
-        (
-            with(6, &0i32.to_le_bytes()),
-            size,
+            6,
+            &0i32.to_le_bytes(),
             "token 260: found 0 bytes, expected 1 to 8 bytes",
         ),
         (
-            with(6, &(-1i32).to_le_bytes()),
-            size,
+            6,
+            &(-1i32).to_le_bytes(),
             "token 260: found -1 bytes, expected 1 to 8 bytes",
         ),
-        (
-            with(6, &i32::MAX.to_le_bytes()),
-            size,
-            "token 260: found 2147483647 bytes",
-        ),
-        (
-            with(2, &[0xff]),
-            size,
-            "token 260: found the bytes [ff, 65], expected UTF-8",
-        ),
-        (
-            with(10, &f32::NAN.to_le_bytes()),
-            size,
-            "token 260: found the score NaN",
-        ),
-        (
-            test_vocabulary::bytes(&[("t", -0.5), ("t", -1.0)]),
-            size,
-            "token 260: found \"t\" a second time",
-        ),
+        (6, &i32::MAX.to_le_bytes(), "token 260: found 2147483647 bytes"),
+        (2, &[0xff], "token 260: found the bytes [ff, 65], expected UTF-8"),
+        (10, &f32::NAN.to_le_bytes(), "token 260: found the score NaN"),
+        (10, &f32::INFINITY.to_le_bytes(), "token 260: found the score inf"),
     ];
-    for (bytes, size, expected) in cases {
-        let message = Llama2cVocabulary::parse(&bytes, size).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}\nexpected {expected}");
+    for (from_end, new, expected) in changes {
+        let mut changed = bytes.clone();
+        changed[bytes.len() - from_end..][..new.len()].copy_from_slice(new);
+        assert_refused(&changed, size, expected);
     }
+    let twice = test_vocabulary::bytes(&[("t", -0.5), ("t", -1.0)]);
+    assert_refused(&twice, size, "token 260: found \"t\" a second time");
     // The first tokens are fixed: here the second one is not the begin token.
     let mut other = bytes.clone();
     let begin = other.windows(5).position(|part| part == b"\n<s>\n").unwrap();
     other[begin] = b'x';
-    let message = Llama2cVocabulary::parse(&other, size).unwrap_err().to_string();
-    assert!(
-        message.contains("token 1: found \"x<s>\\n\", expected \"\\n<s>\\n\""),
-        "{message}"
-    );
-    // A vocabulary without all bytes.
-    let few = &bytes[..4 + 13 + 13 + 14];
-    let message = Llama2cVocabulary::parse(few, 3).unwrap_err().to_string();
-    assert!(
-        message.contains("token 3: found the end, expected 259 tokens"),
-        "{message}"
-    );
+    let expected = "token 1: found \"x<s>\\n\", expected \"\\n<s>\\n\"";
+    assert_refused(&other, size, expected);
 }
