@@ -279,7 +279,7 @@ impl PpoModels {
         self.trained.devices()[0].clone().inner()
     }
 
-    /// From now on the policy is held to what it is now. Source: ProRL (arXiv 2505.24864).
+    /// From now on the policy is held to what it is now. Source: arXiv 2505.24864.
     pub fn reset_reference(&mut self) {
         self.reference = match &self.trained.actor {
             Actor::Full(lm) => Reference::FrozenCopy(lm.valid()),

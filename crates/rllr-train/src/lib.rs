@@ -34,6 +34,7 @@ mod rollout;
 mod actor_critic;
 mod ppo_config;
 mod ppo;
+mod ppo_step;
 mod ppo_measure;
 mod token_scores;
 mod ppo_experience;
@@ -69,7 +70,7 @@ pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
 pub use minibatch_order::shuffled_rows;
 pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
-pub use ppo::{PpoState, PpoStep, PpoTrainer};
+pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
     KlPlace, LossMeans, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
@@ -83,6 +84,7 @@ pub use ppo_loss::{
 };
 pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
+pub use ppo_step::{PpoState, PpoStep};
 pub use rollout::{Responses, ResponsesError, Rollout, Sample};
 pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};

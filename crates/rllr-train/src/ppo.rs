@@ -4,11 +4,9 @@
 //! somebody else's; what the steps call are the equations of this crate and of `rllr-reward`.
 
 use burn::optim::ModuleOptimizer;
-use rllr_reward::{ScoreNormalization, clip_scores};
-use serde::{Deserialize, Serialize};
+use rllr_reward::clip_scores;
 
 use crate::actor_critic::{ModelsError, PpoModels};
-use crate::kl_controller::KlController;
 use crate::learning_rate::LrPlan;
 use crate::minibatch_order::shuffled_rows;
 use crate::ppo_checks::{check_arguments, check_updates};
@@ -17,7 +15,7 @@ use crate::ppo_error::PpoError;
 use crate::ppo_experience::{Experience, Rewards};
 use crate::ppo_measure::measure;
 use crate::ppo_metrics::{PpoMetrics, StepNumbers};
-use crate::ppo_stats::PpoStats;
+use crate::ppo_step::{PpoState, PpoStep};
 use crate::ppo_update::PendingUpdates;
 use crate::rollout::Responses;
 
@@ -33,41 +31,6 @@ pub struct PpoTrainer {
     lr_plan: LrPlan,
 }
 
-/// What changes from step to step beside the models and the optimiser. Part of a checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PpoState {
-    /// PPO steps that were done.
-    pub step: usize,
-    /// Optimiser steps that were done.
-    pub optimizer_step: usize,
-    /// Responses that were learned from.
-    pub episodes: usize,
-    /// The KL coefficient.
-    pub kl_controller: KlController,
-    /// The running moments of scores.
-    pub score_normalization: ScoreNormalization,
-}
-
-/// What a step measured, computed and did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PpoStep {
-    /// The rollout with its advantages and returns.
-    pub experience: Experience,
-    /// Scores after the penalty for a missing end, normalisation and clipping, `[batch]`.
-    pub scores: Vec<f32>,
-    /// One reward per token.
-    pub rewards: Rewards,
-    /// What the updates showed: one entry per optimiser step, or per micro-batch where means are over those.
-    pub minibatches: Vec<PpoStats>,
-    /// Global gradient norm of each optimiser step, before clipping.
-    pub grad_norms: Vec<f32>,
-    /// The step's numbers by their published names.
-    pub metrics: PpoMetrics,
-    /// Whether the reference was reset after the step.
-    pub reference_was_reset: bool,
-}
-
 impl PpoTrainer {
     /// Trains `models`.
     ///
@@ -77,13 +40,7 @@ impl PpoTrainer {
     ///
     /// [`PpoError`] when settings contradict each other, or do not fit the models.
     pub fn new(models: PpoModels, config: PpoConfig, total_steps: usize) -> Result<Self, PpoError> {
-        let state = PpoState {
-            step: 0,
-            optimizer_step: 0,
-            episodes: 0,
-            kl_controller: config.kl_controller,
-            score_normalization: config.score_normalization,
-        };
+        let state = PpoState::new(&config);
         let optimizer = config.optimizer.init();
         Self::resume(models, optimizer, state, config, total_steps)
     }
@@ -186,30 +143,7 @@ impl PpoTrainer {
 
         // 4. A few epochs over minibatches.
         let lr_factor = self.lr_plan.factor(self.state.step);
-        let before =
-            (self.state.optimizer_step == 0 && lr_factor > 0.0).then(|| self.models.trained().clone());
-        let mut pending = PendingUpdates::default();
-        let mut epochs = 0;
-        for rows in order {
-            let rows: Vec<usize> = rows
-                .iter()
-                .copied()
-                .filter(|row| experience.rows.contains(row))
-                .collect();
-            let first = pending.len();
-            for rows in rows.chunks(self.config.minibatch_size) {
-                self.update(&experience, rows, lr_factor, &mut pending);
-            }
-            epochs += 1;
-            if let EarlyStop::AbovePolicyKl { target_kl } = self.config.early_stop
-                && f64::from(pending.policy_kl(first).await?) > 1.5 * target_kl
-            {
-                break;
-            }
-        }
-        if let Some(before) = before {
-            pending.note_changes(&before, self.models.trained());
-        }
+        let (pending, epochs) = self.learn(&experience, order, lr_factor).await?;
 
         // 5. What happened, and did everything hold that must?
         let updates = pending.read().await?;
@@ -246,6 +180,37 @@ impl PpoTrainer {
             metrics,
             reference_was_reset,
         })
+    }
+
+    /// Updates, epoch by epoch and minibatch by minibatch; also returns the number of epochs.
+    async fn learn(
+        &mut self,
+        experience: &Experience,
+        order: &[Vec<usize>],
+        lr_factor: f64,
+    ) -> Result<(PendingUpdates, usize), PpoError> {
+        let is_first = self.state.optimizer_step == 0 && lr_factor > 0.0;
+        let before = is_first.then(|| self.models.trained().clone());
+        let mut pending = PendingUpdates::default();
+        let mut epochs = 0;
+        for rows in order {
+            let learned_from = |row: &usize| experience.rows.contains(row);
+            let rows: Vec<usize> = rows.iter().copied().filter(learned_from).collect();
+            let first = pending.len();
+            for rows in rows.chunks(self.config.minibatch_size) {
+                self.update(experience, rows, lr_factor, &mut pending);
+            }
+            epochs += 1;
+            if let EarlyStop::AbovePolicyKl { target_kl } = self.config.early_stop
+                && f64::from(pending.policy_kl(first).await?) > 1.5 * target_kl
+            {
+                break;
+            }
+        }
+        if let Some(before) = before {
+            pending.note_changes(&before, self.models.trained());
+        }
+        Ok((pending, epochs))
     }
 
     /// Missing ends, normalisation, clipping, in this order.

@@ -4,7 +4,7 @@ use crate::ppo_config::PpoConfig;
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::Experience;
 use crate::ppo_update::Updates;
-use crate::rollout::Responses;
+use crate::rollout::{Responses, Sample};
 
 #[cfg(test)]
 mod tests;
@@ -57,25 +57,26 @@ pub(crate) fn check_updates(
     scores: &[f32],
     config: &PpoConfig,
 ) -> Result<(), PpoError> {
-    let rollout = &experience.rollout;
-    let sample = |row: usize| rollout.responses.sample(row, scores[row]);
+    let sample = |row: usize| experience.rollout.responses.sample(row, scores[row]);
+    check_first_step(updates, experience, config, &sample)?;
+    check_numbers(updates, &sample)?;
+    check_changes(updates, experience, &sample)
+}
 
-    // 1. Before its first update the policy is the one that was measured.
+/// Before its first update the policy is the one that was measured, and so is the value model.
+fn check_first_step(
+    updates: &Updates,
+    experience: &Experience,
+    config: &PpoConfig,
+    sample: &dyn Fn(usize) -> Sample,
+) -> Result<(), PpoError> {
+    let rollout = &experience.rollout;
     for (rows, slots, log_probs) in &updates.first_log_probs {
-        let (old, mask) = (
-            rollout.select(&rollout.log_probs, rows, *slots),
-            rollout.select(&rollout.mask, rows, *slots),
-        );
-        for (place, ((new, old), _)) in log_probs
-            .iter()
-            .zip(old)
-            .zip(mask)
-            .enumerate()
-            .filter(|(_, (_, counts))| *counts)
-        {
-            let found = new - old;
-            // Written so that NaN fails too.
-            if !(found.abs() <= LOG_RATIO_TOLERANCE) {
+        let old = rollout.select(&rollout.log_probs, rows, *slots);
+        let mask = rollout.select(&rollout.mask, rows, *slots);
+        for place in (0..mask.len()).filter(|&place| mask[place]) {
+            let found = log_probs[place] - old[place];
+            if found.is_nan() || found.abs() > LOG_RATIO_TOLERANCE {
                 return Err(PpoError::RatioNotOne {
                     slot: place % slots,
                     found,
@@ -84,18 +85,21 @@ pub(crate) fn check_updates(
             }
         }
     }
+    let smallest_range = config.loss.clip_range_low.min(config.loss.clip_range_high);
     for (rows, stats) in updates.steps.iter().take(1).flatten() {
-        let smallest_range = config.loss.clip_range_low.min(config.loss.clip_range_high);
         let found = stats.clip_fraction + stats.value_clip_fraction;
         if found > 0.0 && smallest_range > f64::from(LOG_RATIO_TOLERANCE) {
             let sample = sample(rows[0]);
             return Err(PpoError::Clipped { found, sample });
         }
     }
+    Ok(())
+}
 
-    // 2. Gradients are numbers, and entropies not negative.
-    for (optimizer_step, (micro_batches, &found)) in updates.steps.iter().zip(&updates.grad_norms).enumerate()
-    {
+/// Losses and gradients are numbers, and entropies not negative.
+fn check_numbers(updates: &Updates, sample: &dyn Fn(usize) -> Sample) -> Result<(), PpoError> {
+    let steps = updates.steps.iter().zip(&updates.grad_norms).enumerate();
+    for (optimizer_step, (micro_batches, &found)) in steps {
         let spoiled = micro_batches
             .iter()
             .find(|(_, stats)| !stats.total_loss.is_finite());
@@ -117,16 +121,23 @@ pub(crate) fn check_updates(
             }
         }
     }
+    Ok(())
+}
 
-    // 3. What is trained has changed.
+/// What is trained has changed.
+fn check_changes(
+    updates: &Updates,
+    experience: &Experience,
+    sample: &dyn Fn(usize) -> Sample,
+) -> Result<(), PpoError> {
+    let skipped = updates
+        .steps
+        .iter()
+        .flatten()
+        .all(|(_, stats)| stats.skipped > 0.0);
     for (&change, what) in updates.changes.iter().zip(["policy", "value model"]) {
-        // The policy has nothing to learn from answers that are all equally good, or when every minibatch was skipped.
+        // A policy has nothing to learn from answers that are all equally good.
         let could_learn = what == "value model" || experience.advantages.iter().any(|a| *a != 0.0);
-        let skipped = updates
-            .steps
-            .iter()
-            .flatten()
-            .all(|(_, stats)| stats.skipped > 0.0);
         if change == 0.0 && could_learn && !skipped {
             let sample = sample(0);
             return Err(PpoError::WeightsUnchanged { what, sample });

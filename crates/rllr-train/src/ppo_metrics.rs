@@ -68,6 +68,9 @@ pub const OWN_METRICS: [(&str, &str); 16] = [
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PpoMetrics(pub BTreeMap<&'static str, f64>);
 
+/// Rows, and means over their tokens.
+type Group = (Vec<usize>, PpoStats);
+
 /// What metrics are made of.
 pub(crate) struct StepNumbers<'a> {
     pub(crate) experience: &'a Experience,
@@ -96,7 +99,7 @@ impl Experience {
 
 impl Updates {
     /// What was averaged over: optimiser steps with all their rows, or micro-batches.
-    fn groups(&self, means: LossMeans) -> Vec<(Vec<usize>, PpoStats)> {
+    fn groups(&self, means: LossMeans) -> Vec<Group> {
         let mut groups = Vec::new();
         for micro_batches in &self.steps {
             match means {
@@ -200,9 +203,8 @@ impl PpoMetrics {
             ..
         } = numbers;
         let groups = updates.groups(config.loss_means);
-        let over_groups = |number: &dyn Fn(&(Vec<usize>, PpoStats)) -> f64| {
-            groups.iter().map(number).sum::<f64>() / groups.len() as f64
-        };
+        let over_groups =
+            |number: &dyn Fn(&Group) -> f64| groups.iter().map(number).sum::<f64>() / groups.len() as f64;
         let mut total = PpoStats::default();
         groups.iter().for_each(|(_, stats)| total += *stats);
         let count = groups.len() as f64;

@@ -218,12 +218,15 @@ impl PendingUpdates {
 
     /// Mean `log π_old − log π_new` over the optimiser steps from `first` on; waits for the device.
     pub(crate) async fn policy_kl(&self, first: usize) -> Result<f32, ExecutionError> {
+        if first == self.steps.len() {
+            return Ok(0.0);
+        }
         let before: usize = self.steps[..first].iter().map(Vec::len).sum();
         let data = Tensor::cat(self.stats[before..].to_vec(), 0)
             .into_data_async()
             .await?;
         let total: f32 = all_stats(&data).iter().map(|stats| stats.policy_kl).sum();
-        Ok(total / (self.steps.len() - first).max(1) as f32)
+        Ok(total / (self.steps.len() - first) as f32)
     }
 
     /// Waits for everything, in one read.

@@ -34,7 +34,7 @@ pub enum PpoPreset {
     /// OpenRLHF 0.11.
     #[serde(rename = "openrlhf")]
     OpenRlhf,
-    /// DeepSpeed-Chat (DeepSpeedExamples, February 2025).
+    /// DeepSpeed-Chat, in its examples of February 2025.
     #[serde(rename = "dschat")]
     DsChat,
     /// RL4GLUE (arXiv 2410.11020): TRL's PPO with a verifiable label reward.

@@ -1,0 +1,59 @@
+//! What a PPO step leaves behind: the trainer's state, and a record of what was done.
+
+use rllr_reward::ScoreNormalization;
+use serde::{Deserialize, Serialize};
+
+use crate::kl_controller::KlController;
+use crate::ppo_config::PpoConfig;
+use crate::ppo_experience::{Experience, Rewards};
+use crate::ppo_metrics::PpoMetrics;
+use crate::ppo_stats::PpoStats;
+
+/// What changes from step to step beside the models and the optimiser. Part of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PpoState {
+    /// PPO steps that were done.
+    pub step: usize,
+    /// Optimiser steps that were done.
+    pub optimizer_step: usize,
+    /// Responses that were learned from.
+    pub episodes: usize,
+    /// The KL coefficient.
+    pub kl_controller: KlController,
+    /// The running moments of scores.
+    pub score_normalization: ScoreNormalization,
+}
+
+/// What a step measured, computed and did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PpoStep {
+    /// The rollout with its advantages and returns.
+    pub experience: Experience,
+    /// Scores after the penalty for a missing end, normalisation and clipping, `[batch]`.
+    pub scores: Vec<f32>,
+    /// One reward per token.
+    pub rewards: Rewards,
+    /// What the updates showed: one entry per optimiser step, or per micro-batch where means are over those.
+    pub minibatches: Vec<PpoStats>,
+    /// Global gradient norm of each optimiser step, before clipping.
+    pub grad_norms: Vec<f32>,
+    /// The step's numbers by their published names.
+    pub metrics: PpoMetrics,
+    /// Whether the reference was reset after the step.
+    pub reference_was_reset: bool,
+}
+
+impl PpoState {
+    /// Before the first step.
+    #[must_use]
+    pub fn new(config: &PpoConfig) -> Self {
+        Self {
+            step: 0,
+            optimizer_step: 0,
+            episodes: 0,
+            kl_controller: config.kl_controller,
+            score_normalization: config.score_normalization,
+        }
+    }
+}
