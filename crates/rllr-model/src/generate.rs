@@ -217,16 +217,19 @@ impl Generating {
             self.choose();
             if self.ending.goes_on.is_some() && self.steps() % self.config.steps_between_looks == 0 {
                 // The answer to the last look has had time to arrive; the device works on meanwhile.
-                let rows_running =
-                    match look.replace(ReadBack::start(vec![], vec![self.ending.running.clone()])) {
-                        None => true,
-                        Some(look) => look.finish().await?.any_int_above_zero(),
-                    };
-                if !rows_running {
+                if let Some(last) = look.take()
+                    && !last.finish().await?.any_int_above_zero()
+                {
                     return Ok(());
                 }
+                look = Some(ReadBack::start(vec![], vec![self.ending.running.clone()]));
             }
             self.read();
+        }
+        // A read that is dropped under way would give its buffer back while the browser still maps it, and the next
+        // work on that buffer fails; so one is under way at a time, and the last one is waited for.
+        if let Some(last) = look {
+            last.finish().await?;
         }
         Ok(())
     }
