@@ -24,6 +24,10 @@ pub struct Attention {
 }
 
 /// How queries, keys and values come out of the residual stream.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a block has one, and Burn derives no modules for boxes"
+)]
 #[derive(Module, Debug)]
 pub enum Projections {
     /// A matrix for each.

@@ -29,6 +29,10 @@ pub struct Decoder {
 }
 
 /// How the decoder knows where a token stands.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a model has one, and Burn derives no modules for boxes"
+)]
 #[derive(Module, Debug)]
 pub enum Positions {
     /// Queries and keys are turned.

@@ -55,7 +55,7 @@ fn packed_block(mut block: Block, adapter: Option<&LoraLayer>) -> Block {
     let attention = &mut block.self_attn;
     attention.projections = match &attention.projections {
         Projections::Separate(separate) => Projections::Packed(PackedProjection {
-            query_key_value: side_by_side(vec![
+            query_key_value: side_by_side(&[
                 merged(&separate.q_proj, "self_attn.q_proj"),
                 merged(&separate.k_proj, "self_attn.k_proj"),
                 merged(&separate.v_proj, "self_attn.v_proj"),
@@ -75,10 +75,7 @@ fn packed_block(mut block: Block, adapter: Option<&LoraLayer>) -> Block {
             up_proj,
             down_proj,
         }) => FeedForward::FusedSwiGlu(FusedSwiGlu {
-            gate_up_proj: side_by_side(vec![
-                merged(gate_proj, "mlp.gate_proj"),
-                merged(up_proj, "mlp.up_proj"),
-            ]),
+            gate_up_proj: side_by_side(&[merged(gate_proj, "mlp.gate_proj"), merged(up_proj, "mlp.up_proj")]),
             down_proj: merged(down_proj, "mlp.down_proj"),
         }),
         FeedForward::FusedSwiGlu(FusedSwiGlu {
@@ -117,7 +114,7 @@ fn merged(layer: &Linear, adapter: Option<&LoraLayer>, target: &str) -> Linear {
 }
 
 /// One layer whose output is that of all layers, one behind the other.
-fn side_by_side(layers: Vec<Linear>) -> Linear {
+fn side_by_side(layers: &[Linear]) -> Linear {
     let weights = layers.iter().map(|layer| layer.weight.val()).collect();
     let biases: Option<Vec<Tensor<1>>> = layers
         .iter()

@@ -215,7 +215,7 @@ impl Generating {
         let mut look: Option<ReadBack> = None;
         while !self.is_full() {
             self.choose();
-            if self.ending.goes_on.is_some() && self.steps() % self.config.steps_between_looks == 0 {
+            if self.ending.goes_on.is_some() && self.steps().is_multiple_of(self.config.steps_between_looks) {
                 // The answer to the last look has had time to arrive; the device works on meanwhile.
                 if let Some(last) = look.take()
                     && !last.finish().await?.any_int_above_zero()

@@ -26,7 +26,7 @@ pub(crate) fn penalize_repetition(scores: Tensor<2>, seen: Removals, penalty: f3
 pub(crate) fn keep_top_k(scores: Tensor<2>, k: usize) -> Tensor<2> {
     let counts = not_removed(&scores);
     let wanted = counts.clone().sum_dim(1).clamp_max(k as f64);
-    let threshold = threshold(&scores, &counts, wanted);
+    let threshold = threshold(&scores, &counts, &wanted);
     remove_below(scores, threshold)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn keep_top_k(scores: Tensor<2>, k: usize) -> Tensor<2> {
 pub(crate) fn keep_top_p(scores: Tensor<2>, p: f32) -> Tensor<2> {
     let weights = (scores.clone() - scores.clone().max_dim(1)).exp();
     let wanted = weights.clone().sum_dim(1) * p;
-    let threshold = threshold(&scores, &weights, wanted);
+    let threshold = threshold(&scores, &weights, &wanted);
     remove_below(scores, threshold)
 }
 
@@ -57,7 +57,7 @@ fn not_removed(scores: &Tensor<2>) -> Tensor<2> {
 ///
 /// - `scores`, `weights`: `[batch, vocab_size]`
 /// - `wanted`, output: `[batch, 1]`
-fn threshold(scores: &Tensor<2>, weights: &Tensor<2>, wanted: Tensor<2>) -> Tensor<2> {
+fn threshold(scores: &Tensor<2>, weights: &Tensor<2>, wanted: &Tensor<2>) -> Tensor<2> {
     let highest = scores.clone().max_dim(1);
     let removed = scores.clone().lower_elem(UNSEEN / 2.0);
     let lowest = scores

@@ -21,6 +21,7 @@ pub struct RotaryTable {
 }
 
 /// The rotations of one batch, ready to be applied.
+#[allow(clippy::large_enum_variant, reason = "a pass has one, and it is borrowed")]
 pub(crate) enum Rotation {
     /// Of any number of tokens a row.
     Columns(ColumnRotation),

@@ -97,7 +97,7 @@ fn texts_of(task: &Task, example: &Example, number: usize) -> anyhow::Result<Vec
         .map_err(|error| bad(&error))?;
     let answer = Answer::new(example.rationale.as_deref().unwrap_or_default(), gold);
     let mut texts = vec![format!("{}{}", prompt.text, answer.print(task, format))];
-    let by_label = example.rationales.iter().map(|(label, text)| (label, text));
+    let by_label = example.rationales.iter();
     let by_others = example.others.iter().map(|other| (&other.label, &other.text));
     for (label, text) in by_label.chain(by_others) {
         match task.label(label) {

@@ -157,7 +157,8 @@ fn example(tokenizer: &Tokenizer, prompt: &str, response: &str) {
 fn stream(tokenizer: &Tokenizer, ids: &[u32], rng: &mut impl Rng) -> Result<(), Box<dyn Error>> {
     let mut ids = ids.to_vec();
     for _ in 0..rng.random_range(0..4) {
-        ids.push(rng.random_range(0..tokenizer.vocab_size().max(1) as u32));
+        let largest = u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX).max(1);
+        ids.push(rng.random_range(0..largest));
     }
     for special_tokens in [SpecialTokens::Keep, SpecialTokens::Skip] {
         let whole = tokenizer.decode(&ids, special_tokens);

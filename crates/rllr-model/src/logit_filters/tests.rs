@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, reason = "random numbers of any precision")]
+
 use burn::tensor::{Device, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, reason = "the ids of a small vocabulary")]
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use wasm_bindgen_test::wasm_bindgen_test;

@@ -117,6 +117,22 @@ fn random_texts(seed: u64, letters: &[char]) -> Vec<String> {
         .collect()
 }
 
+/// The word with one symbol in place of each pair, from the left.
+fn replaced(word: &[u32], pair: Pair, new: u32) -> Vec<u32> {
+    let mut result = Vec::new();
+    let mut at = 0;
+    while at < word.len() {
+        if at + 1 < word.len() && (word[at], word[at + 1]) == pair {
+            result.push(new);
+            at += 2;
+        } else {
+            result.push(word[at]);
+            at += 1;
+        }
+    }
+    result
+}
+
 /// Algorithm 1 of the paper as it stands: all pairs are counted again for each merge.
 fn plain_loop(texts: &[String], config: &BpeTrainingConfig) -> Vec<String> {
     let base = train_byte_level_bpe(
@@ -167,18 +183,7 @@ fn plain_loop(texts: &[String], config: &BpeTrainingConfig) -> Vec<String> {
         }
         let mut merged: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
         for (word, count) in words {
-            let mut result: Vec<u32> = Vec::new();
-            let mut at = 0;
-            while at < word.len() {
-                if at + 1 < word.len() && (word[at], word[at + 1]) == pair {
-                    result.push(id_of(new));
-                    at += 2;
-                } else {
-                    result.push(word[at]);
-                    at += 1;
-                }
-            }
-            *merged.entry(result).or_default() += count;
+            *merged.entry(replaced(&word, pair, id_of(new))).or_default() += count;
         }
         words = merged;
     }
