@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::rollout::ResponseBatch;
 
+/// The policy, as it is called where its weights did not change.
+pub(crate) const POLICY: &str = "policy";
+
 /// What PPO trains: one module, so that one optimiser has all of it.
 #[derive(Module, Debug)]
 pub struct ActorCritic {
@@ -290,6 +293,29 @@ impl PpoModels {
     pub(crate) fn set_trained(&mut self, trained: ActorCritic) {
         self.trained = trained;
     }
+}
+
+/// How much each trained part changed between two states, with its name; see [`total_change`].
+///
+/// Adapter and head of a value model are parts of their own: an adapter that has no part in the values stays as it is.
+pub(crate) fn part_changes(before: &ActorCritic, after: &ActorCritic) -> Vec<(&'static str, Tensor<1>)> {
+    let mut changes = vec![(POLICY, total_change(&before.actor, &after.actor))];
+    let head = |old: &ScalarHead, new: &ScalarHead| ("head of the value model", total_change(old, new));
+    match (&before.critic, &after.critic) {
+        (Some(Critic::SharedHead(old)), Some(Critic::SharedHead(new))) => changes.push(head(old, new)),
+        (Some(Critic::OwnModel(old)), Some(Critic::OwnModel(new))) => {
+            changes.push(("value model", total_change(old.decoder(), new.decoder())));
+            changes.push(head(old.head(), new.head()));
+        }
+        (Some(Critic::OwnAdapter(old)), Some(Critic::OwnAdapter(new))) => {
+            let change = total_change(&old.adapter, &new.adapter);
+            changes.push(("adapter of the value model", change));
+            changes.push(head(&old.head, &new.head));
+        }
+        (None, None) => {}
+        _ => unreachable!("an optimiser step keeps the kind of the value model"),
+    }
+    changes
 }
 
 /// Number of numbers that training may change.

@@ -1,5 +1,6 @@
 //! What must hold in every PPO step. Most reports of users of other trainers are of silent wrongness; these are loud.
 
+use crate::actor_critic::POLICY;
 use crate::ppo_config::PpoConfig;
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::Experience;
@@ -135,9 +136,9 @@ fn check_changes(
         .iter()
         .flatten()
         .all(|(_, stats)| stats.skipped > 0.0);
-    for (&change, what) in updates.changes.iter().zip(["policy", "value model"]) {
+    for &(what, change) in &updates.changes {
         // A policy has nothing to learn from answers that are all equally good.
-        let could_learn = what == "value model" || experience.advantages.iter().any(|a| *a != 0.0);
+        let could_learn = what != POLICY || experience.advantages.iter().any(|a| *a != 0.0);
         if change == 0.0 && could_learn && !skipped {
             let sample = sample(0);
             return Err(PpoError::WeightsUnchanged { what, sample });

@@ -104,7 +104,7 @@ pub enum PpoError {
         "the first step did not change the weights of the {what}; is it trained on a device that works? {sample}"
     )]
     WeightsUnchanged {
-        /// Policy or value model.
+        /// The trained part: policy, value model, or adapter or head of the value model.
         what: &'static str,
         /// The first response of the rollout.
         sample: Sample,

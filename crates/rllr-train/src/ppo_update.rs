@@ -6,7 +6,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleL
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 use rllr_reward::kl_in_loss;
 
-use crate::actor_critic::{ActorCritic, PpoModels, States, total_change};
+use crate::actor_critic::{ActorCritic, PpoModels, States, part_changes};
 use crate::gradients::{StepGradients, gather_gradients};
 use crate::loss_aggregation::weighted_sum;
 use crate::ppo::PpoTrainer;
@@ -42,8 +42,8 @@ pub(crate) struct PendingUpdates {
     grad_norms: Vec<Tensor<1>>,
     /// Log-probabilities under the policy before its first update, with their rows and slots, `[rows, slots]`.
     first_log_probs: Vec<(Vec<usize>, usize, Tensor<2>)>,
-    /// How much policy and value model changed, where that is to be checked, `[1]`.
-    changes: Vec<Tensor<1>>,
+    /// How much each trained part changed, where that is to be checked, `[1]`.
+    changes: Vec<(&'static str, Tensor<1>)>,
 }
 
 /// What the updates of a PPO step have shown.
@@ -55,8 +55,8 @@ pub(crate) struct Updates {
     pub(crate) grad_norms: Vec<f32>,
     /// Log-probabilities under the policy before its first update, with their rows and slots, `[rows, slots]`.
     pub(crate) first_log_probs: Vec<(Vec<usize>, usize, Vec<f32>)>,
-    /// How much policy and value model changed, where that is to be checked.
-    pub(crate) changes: Vec<f32>,
+    /// How much each trained part changed, where that is to be checked.
+    pub(crate) changes: Vec<(&'static str, f32)>,
 }
 
 /// Cuts the rows of an optimiser step, and says how much each of their tokens counts in its loss.
@@ -203,12 +203,9 @@ fn learning_rates(trained: &ActorCritic, config: &PpoConfig, factor: f64) -> Mod
 }
 
 impl PendingUpdates {
-    /// Notes how far a state of policy and value model is from the one they had before.
+    /// Notes how far each part of what is trained is from what it was.
     pub(crate) fn note_changes(&mut self, before: &ActorCritic, after: &ActorCritic) {
-        self.changes.push(total_change(&before.actor, &after.actor));
-        if before.critic.is_some() {
-            self.changes.push(total_change(&before.critic, &after.critic));
-        }
+        self.changes.extend(part_changes(before, after));
     }
 
     /// Number of optimiser steps.
@@ -238,7 +235,8 @@ impl PendingUpdates {
             .register(Tensor::cat(self.stats, 0))
             .register(Tensor::cat(self.grad_norms, 0));
         if !self.changes.is_empty() {
-            transaction = transaction.register(Tensor::cat(self.changes.clone(), 0));
+            let changes = self.changes.iter().map(|(_, change)| change.clone());
+            transaction = transaction.register(Tensor::cat(changes.collect(), 0));
         }
         for (_, _, log_probs) in &self.first_log_probs {
             transaction = transaction.register(log_probs.clone());
@@ -260,10 +258,11 @@ impl PendingUpdates {
                 .map(|((rows, factor), stats)| (rows, stats.scaled(factor)))
                 .collect()
         });
+        let parts = self.changes.into_iter().map(|(part, _)| part);
         Ok(Updates {
             steps: steps.collect(),
             grad_norms,
-            changes,
+            changes: parts.zip(changes).collect(),
             first_log_probs: first_log_probs
                 .map(|(rows, slots, _)| (rows, slots, numbers(&next())))
                 .collect(),

@@ -35,7 +35,7 @@ fn updates() -> Updates {
         grad_norms: vec![1.0, 1.0],
         // Rows 1 and 0; the slot without a token may hold anything.
         first_log_probs: vec![(vec![1, 0], 2, vec![-3.0, f32::NAN, -1.0, -2.0])],
-        changes: vec![0.1, 0.1],
+        changes: vec![("policy", 0.1), ("value model", 0.1)],
     }
 }
 
@@ -59,7 +59,7 @@ fn a_sound_step_passes() {
     check(|updates, _| updates.steps[1][0].1.clip_fraction = 0.3).unwrap();
     // Equal answers teach a policy nothing, and it may stay as it is.
     check(|updates, experience| {
-        updates.changes = vec![0.0];
+        updates.changes = vec![("policy", 0.0)];
         experience.advantages = vec![0.0; 4];
     })
     .unwrap();
@@ -97,7 +97,7 @@ fn every_violation_shows_its_sample() {
         found.starts_with("mean entropy -0.5 in optimiser step 1"),
         "{found}"
     );
-    let found = message(|updates, _| updates.changes[1] = 0.0);
+    let found = message(|updates, _| updates.changes[1].1 = 0.0);
     assert!(
         found.contains("weights of the value model") && found.ends_with(ROW_0),
         "{found}"
