@@ -75,8 +75,7 @@ pub(crate) fn close(found: &[f32], expected: &[f32], tolerance: f32) -> anyhow::
     );
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let apart = (found - expected).abs() / expected.abs().max(1.0);
-        // Negated, so that NaN is not close to anything.
-        if !(apart <= tolerance) {
+        if apart > tolerance || apart.is_nan() {
             bail!("number {index} is {found}, expected {expected}: {apart:e} apart");
         }
     }

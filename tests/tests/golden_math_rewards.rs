@@ -131,6 +131,7 @@ fn golden_reward_mixing() {
 }
 
 fn check_mixed(inputs: &Fields, outputs: &Fields) {
+    #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
     let label_threshold = inputs.number("threshold") as f32;
     let parts = ScoreParts {
         label_scores: Some(inputs.f32s("label_reward")),

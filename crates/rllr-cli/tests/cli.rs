@@ -95,6 +95,7 @@ const SST2_ROWS: &str = r#"{"id":"a","task":"sst2","text":"a gem of a film","lab
 "#;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "what a user does, step by step")]
 fn a_tokenizer_is_trained_and_inspected() {
     let folder = folder("tokenizer");
     std::fs::create_dir_all(folder.join("sst2")).unwrap();
@@ -206,6 +207,7 @@ fn a_tokenizer_is_trained_and_inspected() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn bad_tokenizers_and_options_end_with_code_2() {
     let folder = folder("tokenizer-bad");
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();

@@ -252,6 +252,7 @@ fn train_adapter(
 fn score(args: &Args, case: Case, device: &Device) -> Step {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut draw = |len: usize| -> Vec<f32> {
+        #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
         let number = |_| (f64::from(rng.next_u32()) / f64::from(u32::MAX) * 0.2 - 0.1) as f32;
         (0..len).map(number).collect()
     };

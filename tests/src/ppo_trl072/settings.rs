@@ -67,6 +67,7 @@ pub(super) struct Scheduler {
 }
 
 impl Trace {
+    #[expect(clippy::too_many_lines, reason = "the table of one program's settings")]
     pub(super) fn config(&self) -> anyhow::Result<PpoConfig> {
         let Self {
             ppo_config: c,
