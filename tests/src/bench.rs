@@ -1,8 +1,10 @@
 //! Benchmarks that `cargo xtask bench` runs. Native: they drive devices, browsers and PyTorch.
 
+pub mod decode;
 pub mod load;
 pub mod memory;
 pub mod page;
+mod torch;
 pub mod train_step;
 
 /// Sorts and returns the middle; not a number when there is none.

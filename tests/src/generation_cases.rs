@@ -60,6 +60,7 @@ async fn check(files: &ModelFiles, device: &Device, tolerance: Tolerance) -> any
         check_sampling(&case, lm).await.context("sampling")?;
     }
     check_padding(&case, packed.as_lm()).await.context("padding")?;
+    check_parts(&case, packed.as_lm()).await.context("in parts")?;
     check_stops(&case, packed.as_lm()).await.context("stop tokens")?;
     check_training_model(&case, &config, files, device)
         .await
@@ -95,7 +96,7 @@ async fn check_padding(case: &Case, lm: AdaptedLm<'_>) -> anyhow::Result<()> {
     let prompt = &case.prompts[0];
     let uniforms = Uniforms::draw(&config, 2, &mut ChaCha8Rng::seed_from_u64(1));
     let start = |prompts: &[Vec<u32>], uniforms: &Uniforms| lm.start_generation(prompts, &config, uniforms);
-    let mut alone = start(std::slice::from_ref(prompt), &uniforms.row(0))?;
+    let mut alone = start(std::slice::from_ref(prompt), &uniforms.rows(0..1))?;
     alone.run().await?;
     let alone = alone.finish().await?;
     for padding in 0..6 {
@@ -117,6 +118,36 @@ async fn check_padding(case: &Case, lm: AdaptedLm<'_>) -> anyhow::Result<()> {
         close(&both.rows[0].log_probs, &alone.rows[0].log_probs, case.tolerance).with_context(context)?;
     }
     Ok(())
+}
+
+/// A batch that is generated in two parts is the batch.
+async fn check_parts(case: &Case, lm: AdaptedLm<'_>) -> anyhow::Result<()> {
+    let free = GenerationConfig {
+        max_new_tokens: 7,
+        ..GenerationConfig::default()
+    };
+    // A stop token, so that the parts are of different lengths.
+    let stop = generate(lm, &case.prompts, &free, 5).await?.rows[0].tokens[1];
+    let config = GenerationConfig {
+        stop_token_ids: vec![stop],
+        ..free
+    };
+    let whole = generate(lm, &case.prompts, &config, 5).await?;
+    let rows = case.prompts.len();
+    let uniforms = Uniforms::draw(&config, rows, &mut ChaCha8Rng::seed_from_u64(5));
+    let mut parts = Vec::new();
+    for part in [0..1, 1..rows] {
+        let mut generating =
+            lm.start_generation(&case.prompts[part.clone()], &config, &uniforms.rows(part))?;
+        generating.run().await?;
+        parts.push(generating.finish().await?);
+    }
+    let joined = Generation::concat(parts);
+    ensure!(
+        tokens_and_ends(&joined.rows) == tokens_and_ends(&whole.rows),
+        "the parts have other tokens"
+    );
+    check_tensors(&joined).await
 }
 
 /// Every sampled token is the one that a loop on the host draws with the same numbers, for every kind of filter.

@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 pub enum Bench {
     /// Milliseconds per training step, native; with `--torch` also PyTorch's and the ratio.
     TrainStep,
+    /// Tokens per second of prefill and decoding, native; with `--torch` also PyTorch's and the ratio.
+    Model,
     /// Milliseconds per training step in the page, and the overhead of a dispatch, in headless Chrome.
     Page,
     /// Peak memory of training steps, with and without checkpointing by block, and of scoring; native, Linux.
@@ -28,10 +30,11 @@ pub enum Bench {
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Task,
         Self::Load,
         Self::TrainStep,
+        Self::Model,
         Self::Memory,
         Self::Sizes,
         Self::Page,
@@ -41,6 +44,7 @@ impl Bench {
     fn program(self) -> Option<&'static str> {
         match self {
             Self::TrainStep => Some("bench_train_step"),
+            Self::Model => Some("bench_model"),
             Self::Page => Some("bench_page"),
             Self::Memory => Some("bench_memory"),
             Self::Task => Some("bench_task"),

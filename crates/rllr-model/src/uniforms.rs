@@ -1,5 +1,7 @@
 //! The random numbers of a generation.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 
@@ -38,17 +40,21 @@ impl Uniforms {
         }
     }
 
-    /// The numbers of one row.
+    /// The numbers of some rows.
     ///
     /// # Panics
     ///
-    /// When there is no such row.
+    /// When there are no such rows.
     #[must_use]
-    pub fn row(&self, row: usize) -> Self {
-        assert!(row < self.batch, "row {row} of {}", self.batch);
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.batch,
+            "rows {rows:?} of {}",
+            self.batch
+        );
         Self {
-            values: self.values[row * self.steps..(row + 1) * self.steps].to_vec(),
-            batch: 1,
+            batch: rows.len(),
+            values: self.values[rows.start * self.steps..rows.end * self.steps].to_vec(),
             steps: self.steps,
         }
     }
@@ -92,7 +98,7 @@ mod tests {
         // The standard error of the mean is 1 / √(12 · 3000) = 0.005; four of them.
         let mean: f32 = uniforms.values.iter().sum::<f32>() / 3_000.0;
         assert!((mean - 0.5).abs() < 0.02, "mean {mean}");
-        assert_eq!(uniforms.row(1).values, uniforms.values[1_000..2_000]);
+        assert_eq!(uniforms.rows(1..2).values, uniforms.values[1_000..2_000]);
         let greedy = GenerationConfig {
             decoding: Decoding::Greedy,
             ..config

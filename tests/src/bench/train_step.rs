@@ -1,11 +1,8 @@
 //! One training step: ours, and PyTorch's in turn with it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use burn::tensor::Device;
 use clap::Parser;
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +13,7 @@ use rllr_train::{LmTrainer, LmTrainerConfig};
 use serde_json::json;
 
 use super::median;
+use super::torch::Torch;
 
 /// Arguments of the benchmark.
 #[derive(Debug, Parser)]
@@ -107,19 +105,25 @@ fn size(
 fn measure(args: &Args, size: &Size, device: &Device) -> anyhow::Result<serde_json::Value> {
     let mut ours = Ours::new(size, device)?;
     let mut torch = if args.torch {
-        Some(Torch::start(size, args.threads)?)
+        Some(Torch::start(
+            "torch_train_step.py",
+            &json!({
+                "config": size.config, "trainer": LmTrainerConfig::default(),
+                "batch": size.batch, "seq_len": size.seq_len, "threads": args.threads,
+            }),
+        )?)
     } else {
         None
     };
     ours.run(args.steps)?;
     if let Some(torch) = &mut torch {
-        torch.run(args.steps)?;
+        torch.run::<Vec<f64>>(&args.steps)?;
     }
     let (mut our_times, mut torch_times) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
         our_times.extend(ours.run(args.steps)?);
         if let Some(torch) = &mut torch {
-            torch_times.extend(torch.run(args.steps)?);
+            torch_times.extend(torch.run::<Vec<f64>>(&args.steps)?);
         }
     }
     let milliseconds = median(&mut our_times);
@@ -170,62 +174,5 @@ impl Ours {
                 Ok(milliseconds)
             })
             .collect()
-    }
-}
-
-/// PyTorch in a process of its own, that waits between its turns.
-struct Torch {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Torch {
-    fn start(size: &Size, threads: usize) -> anyhow::Result<Self> {
-        let python = std::env::var("RLLR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/torch_train_step.py");
-        let mut process = Command::new(&python)
-            .arg(&script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {python}; set RLLR_PYTHON to a Python that has torch"))?;
-        let input = process.stdin.take().context("the process has an input")?;
-        let output = BufReader::new(process.stdout.take().context("the process has an output")?);
-        let mut torch = Self {
-            process,
-            input,
-            output,
-        };
-        let job = json!({
-            "config": size.config, "trainer": LmTrainerConfig::default(),
-            "batch": size.batch, "seq_len": size.seq_len, "threads": threads,
-        });
-        let answer = torch.ask(&job.to_string())?;
-        ensure!(
-            answer.trim() == "ready",
-            "PyTorch answered {answer:?}; has {python} the package torch?"
-        );
-        Ok(torch)
-    }
-
-    fn run(&mut self, steps: usize) -> anyhow::Result<Vec<f64>> {
-        Ok(serde_json::from_str(&self.ask(&steps.to_string())?)?)
-    }
-
-    fn ask(&mut self, line: &str) -> anyhow::Result<String> {
-        writeln!(self.input, "{line}")?;
-        self.input.flush()?;
-        let mut answer = String::new();
-        self.output.read_line(&mut answer)?;
-        Ok(answer)
-    }
-}
-
-impl Drop for Torch {
-    fn drop(&mut self) {
-        // It may have ended already; then there is nothing to stop.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -80,6 +80,59 @@ impl Generation {
     }
 }
 
+impl Generation {
+    /// Puts parts of a batch that were generated one by one behind each other again.
+    ///
+    /// On a CPU several threads decode several parts in less time than all of them decode the whole: the products of
+    /// one step are too small to be divided. Give each part its rows of one [`crate::Uniforms`], and nothing else
+    /// changes.
+    ///
+    /// # Panics
+    ///
+    /// When there is no part, or only some have log-probabilities.
+    #[must_use]
+    pub fn concat(parts: Vec<Self>) -> Self {
+        assert!(!parts.is_empty(), "there is at least one part");
+        let longest = parts
+            .iter()
+            .map(|part| part.tensors.mask.dims()[1])
+            .max()
+            .unwrap_or(0);
+        let (mut rows, mut tokens, mut log_probs, mut mask) = (vec![], vec![], vec![], vec![]);
+        for part in parts {
+            rows.extend(part.rows);
+            // Through floats, which hold every id of a vocabulary exactly: one helper widens all.
+            tokens.push(widened(part.tensors.tokens.float(), longest).int());
+            log_probs.extend(
+                part.tensors
+                    .log_probs
+                    .map(|log_probs| widened(log_probs, longest)),
+            );
+            mask.push(widened(part.tensors.mask, longest));
+        }
+        assert!(
+            log_probs.is_empty() || log_probs.len() == mask.len(),
+            "all parts have log-probabilities, or none"
+        );
+        let tensors = GenerationTensors {
+            tokens: Tensor::cat(tokens, 0),
+            log_probs: (!log_probs.is_empty()).then(|| Tensor::cat(log_probs, 0)),
+            mask: Tensor::cat(mask, 0),
+        };
+        Self { rows, tensors }
+    }
+}
+
+/// Zeros behind each row, up to `columns` in all.
+fn widened(x: Tensor<2>, columns: usize) -> Tensor<2> {
+    let [rows, filled] = x.dims();
+    if filled == columns {
+        return x;
+    }
+    let zeros = Tensor::zeros([rows, columns - filled], &x.device());
+    Tensor::cat(vec![x, zeros], 1)
+}
+
 impl GeneratedRow {
     /// Cuts what was generated behind its first stop token.
     fn cut(config: &GenerationConfig, ids: &[u32], log_probs: &[f32]) -> Self {
