@@ -91,7 +91,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether an id's token is special: left out by [`SpecialTokens::Skip`].
+    /// Whether an id's token is special: left out by [`SpecialTokens::Skip`](super::SpecialTokens::Skip).
     #[must_use]
     pub fn is_special(&self, id: u32) -> bool {
         self.added_token(id).is_some_and(|added| added.special)
