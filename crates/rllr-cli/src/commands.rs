@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, pairs, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Pairs(pairs::PairsArgs),
     /// Bring a model into Hugging Face's layout, with other numbers or in other files.
     Convert(convert::ConvertArgs),
+    /// Let a model answer labelled texts and say how good the answers are.
+    Eval(evaluate::EvalArgs),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
 }
@@ -38,6 +40,7 @@ impl Cli {
             Command::Data(args) => data::run(args),
             Command::Pairs(args) => pairs::run(args),
             Command::Convert(args) => convert::run(&args),
+            Command::Eval(args) => evaluate::run(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
         }
     }

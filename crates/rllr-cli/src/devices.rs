@@ -1,7 +1,10 @@
 //! Which devices this machine has, and opening them.
 
 use burn::tensor::Device;
+use rllr_train::self_check;
 use serde::Serialize;
+
+use crate::exit::ExitError;
 
 /// A device as a user names it: `--device cpu`, `--device webgpu` or `--device webgpu:1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,37 @@ impl std::str::FromStr for DeviceName {
             None if text == "webgpu" => Ok(Self::WebGpu(0)),
             Some(("webgpu", number)) => number.parse().map(Self::WebGpu).map_err(|_| expected()),
             _ => Err(expected()),
+        }
+    }
+}
+
+/// Opens the device that a user named.
+///
+/// # Errors
+///
+/// [`ExitError::NoDevice`] when it is not there, or does not compute right.
+pub fn open(name: DeviceName) -> anyhow::Result<Device> {
+    let checked = |number: usize| -> Result<Device, String> {
+        let device = open_adapter(number).map_err(|error| error.to_string())?;
+        let check = pollster::block_on(self_check(&device, &cpu())).map_err(|error| error.to_string())?;
+        if check.passed() {
+            return Ok(device);
+        }
+        Err(format!(
+            "GPU adapter {number} computes wrong numbers; `rllr doctor` shows which. Use --device cpu, or update the driver"
+        ))
+    };
+    match name {
+        DeviceName::Cpu => Ok(cpu()),
+        DeviceName::WebGpu(number) => checked(number).map_err(|error| ExitError::NoDevice(error).into()),
+        DeviceName::Auto => {
+            // A software adapter is right, but slower than the CPU backend.
+            let adapters = adapters().unwrap_or_default();
+            let hardware = (0..adapters.len()).filter(|&number| !adapters[number].software);
+            Ok(hardware
+                .filter_map(|number| checked(number).ok())
+                .next()
+                .unwrap_or_else(cpu))
         }
     }
 }

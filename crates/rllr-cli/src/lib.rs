@@ -8,6 +8,7 @@ pub mod pairs;
 pub mod convert;
 pub mod model_directory;
 pub mod tokenizer;
+pub mod evaluate;
 pub mod doctor;
 pub mod devices;
 pub mod exit;

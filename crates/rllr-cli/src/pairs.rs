@@ -115,7 +115,7 @@ enum Kind {
 
 /// Layout of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub enum Format {
     /// First the rationale, then the label.
     RationaleThenLabel,
     /// First the label, then the rationale.

@@ -1,4 +1,7 @@
 //! How good is a model? Measured without any training code.
+//!
+//! [`Answering`] lets a model answer the examples of a task, batch by batch; [`Evaluation`] says how good the answers
+//! were. The crate opens no file, asks no clock and holds no random generator.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -8,6 +11,10 @@
     )
 )]
 
+mod answering;
+mod evaluation;
 mod token_prediction;
 
+pub use answering::{AnswerMode, Answering, AnsweringConfig, AnsweringError, Prediction};
+pub use evaluation::{Evaluation, EvaluationError};
 pub use token_prediction::{TokenPrediction, evaluate_token_prediction};

@@ -133,7 +133,8 @@ impl Decoder {
     }
 
     /// Number of positions for which the model has embeddings; `None` where any position will do.
-    pub(crate) fn max_positions(&self) -> Option<usize> {
+    #[must_use]
+    pub fn max_positions(&self) -> Option<usize> {
         match &self.positions {
             Positions::Rotary(table) => Some(table.max_positions()),
             Positions::Alibi(_) => None,

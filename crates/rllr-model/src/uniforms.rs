@@ -32,6 +32,16 @@ impl Uniforms {
         }
     }
 
+    /// For a generation that draws nothing: greedy decoding.
+    #[must_use]
+    pub fn none(batch: usize) -> Self {
+        Self {
+            values: Vec::new(),
+            batch,
+            steps: 0,
+        }
+    }
+
     /// How many numbers a row needs.
     pub(crate) fn steps(config: &GenerationConfig) -> usize {
         match config.decoding {

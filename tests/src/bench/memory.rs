@@ -45,6 +45,9 @@ struct Args {
     /// Steps of each case; the first one is not timed.
     #[arg(long, default_value_t = 4)]
     steps: usize,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
     /// Only this case.
     #[arg(long)]
     only: Option<Case>,
@@ -139,6 +142,7 @@ fn measure(args: &Args, case: Case) -> anyhow::Result<Value> {
         .args(["--batch", &args.batch.to_string()])
         .args(["--vocab-size", &args.vocab_size.to_string()])
         .args(["--steps", &args.steps.to_string()])
+        .args(["--threads", &args.threads.to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
@@ -148,6 +152,9 @@ fn measure(args: &Args, case: Case) -> anyhow::Result<Value> {
 }
 
 fn run(args: &Args, case: Case) -> anyhow::Result<Value> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build_global()?;
     let device = devices::cpu();
     let mut step: Step = match case {
         Case::TrainAll | Case::TrainAllPerBlock => train_all(args, case.checkpointing(), &device)?,
@@ -160,21 +167,23 @@ fn run(args: &Args, case: Case) -> anyhow::Result<Value> {
         Case::ScoreWhole | Case::ScoreInChunks => score(args, case, &device),
     };
     let before = status_megabytes("VmRSS")?;
-    let (mut times, mut value) = (Vec::new(), 0.0);
+    let (mut times, mut processor_times, mut value) = (Vec::new(), Vec::new(), 0.0);
     for number in 0..args.steps.max(2) {
-        let start = Instant::now();
+        let (start, processor_start) = (Instant::now(), processor_milliseconds()?);
         value = step()?;
         ensure!(value.is_finite(), "the loss is {value}");
         if number > 0 {
             times.push(start.elapsed().as_secs_f64() * 1000.0);
+            processor_times.push(processor_milliseconds()? - processor_start);
         }
     }
     let peak = status_megabytes("VmHWM")?;
     Ok(json!({
         "bench": "memory", "case": case.name(), "layers": args.layers, "width": args.width,
         "tokens": args.batch * args.seq_len, "megabytes_before": before, "megabytes_peak": peak,
-        "ms_median": median(&mut times), "steps": times.len(), "loss": value,
-        "optimised": !cfg!(debug_assertions),
+        "ms_median": median(&mut times), "processor_ms_median": median(&mut processor_times),
+        "steps": times.len(), "threads": args.threads, "loss": value,
+        "profile": if cfg!(debug_assertions) { "dev" } else { "release" },
     }))
 }
 
@@ -288,6 +297,21 @@ fn score(args: &Args, case: Case, device: &Device) -> Step {
         ensure!(norm.into_scalar::<f32>() > 0.0, "the gradient vanishes");
         Ok(value.into_scalar::<f32>())
     })
+}
+
+/// What this process took of the processors so far, all threads together: what other programs do to the time of a step
+/// they do not do to this.
+fn processor_milliseconds() -> anyhow::Result<f64> {
+    /// `USER_HZ`, which is 100 on every Linux that matters here.
+    const TICK_MILLISECONDS: f64 = 10.0;
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second field is the program's name in brackets and may hold spaces; 11 fields lie between it and the times.
+    let (_, fields) = stat
+        .rsplit_once(") ")
+        .context("/proc/self/stat is not as expected")?;
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks: f64 = ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks * TICK_MILLISECONDS)
 }
 
 /// A line of `/proc/self/status`, in megabytes.

@@ -6,8 +6,9 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 
 use super::peft_config::PeftConfig;
-use super::{LoraAdapter, LoraError, peft_names};
+use super::{LoraAdapter, LoraConfig, LoraError, TargetModules, peft_names};
 use crate::scalar_model::ScalarHead;
+use crate::tensor_shapes::file_name;
 use crate::{CausalLmConfig, HostTensor, Weights, WeightsError};
 
 /// What one directory of PEFT holds: an adapter, and for a reward model its head.
@@ -95,8 +96,16 @@ impl PeftAdapter {
             head,
             base_model,
         } = self;
+        // PEFT writes the layers' names where `all-linear` was said, and not every reader knows the word.
+        let target_modules = match &adapter.config.target_modules {
+            TargetModules::AllLinear => adapter.short_names(),
+            named @ TargetModules::Named(_) => named.clone(),
+        };
         let config = PeftConfig {
-            lora: adapter.config.clone(),
+            lora: LoraConfig {
+                target_modules,
+                ..adapter.config.clone()
+            },
             base_model: base_model.clone(),
             saves_head: head.is_some(),
         };
@@ -113,6 +122,15 @@ impl PeftAdapter {
 }
 
 impl LoraAdapter {
+    /// What a file calls the adapted layers, without the parts before the last dot.
+    fn short_names(&self) -> TargetModules {
+        let paths = self.layers.iter().flat_map(|layer| &layer.targets);
+        TargetModules::named(paths.map(|path| {
+            let name = file_name(self.architecture, path);
+            name.rsplit('.').next().unwrap_or_default().to_owned()
+        }))
+    }
+
     /// Copies all matrices to the host, under PEFT's names and as in its files, `[out, in]`.
     ///
     /// # Errors

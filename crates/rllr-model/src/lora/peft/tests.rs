@@ -25,6 +25,21 @@ fn pefts_files_give_the_adapter_back() {
         let files = pollster::block_on(written.to_files()).unwrap();
         let read = PeftAdapter::from_files(&files.config, &files.weights, &config, &device).unwrap();
         assert_eq!(read.base_model, written.base_model);
+        let expected = match architecture {
+            Architecture::Bloom => {
+                TargetModules::named(["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"])
+            }
+            _ => TargetModules::named([
+                "q_proj",
+                "k_proj",
+                "v_proj",
+                "o_proj",
+                "gate_proj",
+                "up_proj",
+                "down_proj",
+            ]),
+        };
+        assert_eq!(read.adapter.config().target_modules, expected);
         assert_eq!(read.head.is_some(), with_head);
         assert_eq!(pollster::block_on(read.to_files()).unwrap(), files);
         let weights = pollster::block_on(written.adapter.weights()).unwrap();

@@ -1,0 +1,131 @@
+use burn::tensor::Device;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use rllr_model::{CausalLm, CausalLmConfig, PaddingSide, TokenBatch, initial_weights, token_log_probs};
+use rllr_task::Tasks;
+use rllr_task::generate::TaskKind;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::*;
+
+fn model(max_position_embeddings: usize) -> CausalLm {
+    let config = CausalLmConfig {
+        vocab_size: 259,
+        hidden_size: 8,
+        intermediate_size: 12,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        num_key_value_heads: 1,
+        head_dim: 4,
+        max_position_embeddings,
+        tie_word_embeddings: true,
+        ..CausalLmConfig::default()
+    };
+    let weights = initial_weights(&config, 0.5, &mut ChaCha8Rng::seed_from_u64(1));
+    CausalLm::from_weights(&config, &weights, &Device::flex()).unwrap()
+}
+
+fn answer(model: &CausalLm, examples: &[Example], config: &AnsweringConfig) -> Vec<Prediction> {
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get(&examples[0].task).unwrap();
+    let positions = model.decoder().max_positions();
+    let answering = Answering::new(task, &tokenizer, examples, positions, config).unwrap();
+    pollster::block_on(answering.run(model.without_adapter())).unwrap()
+}
+
+/// Answers come back in the order of the examples, and neighbours in a batch have no part in them.
+#[wasm_bindgen_test(unsupported = test)]
+fn answers_do_not_depend_on_the_batch() {
+    let model = model(1024);
+    let examples = &TaskKind::SceneNli.test_examples()[..7];
+    for mode in [AnswerMode::Generate, AnswerMode::Likelihood] {
+        let config = |batch_size| AnsweringConfig {
+            mode,
+            batch_size,
+            max_new_tokens: 6,
+            ..AnsweringConfig::default()
+        };
+        let [one, three] = [1, 3].map(|batch_size| answer(&model, examples, &config(batch_size)));
+        assert_eq!(one.len(), 7);
+        for ((one, three), example) in one.iter().zip(&three).zip(examples) {
+            assert_eq!((&one.id, &one.label), (&example.id, &example.label));
+            assert_eq!(
+                (&one.response, &one.prediction),
+                (&three.response, &three.prediction)
+            );
+            assert_eq!(one.correct, one.prediction.as_ref() == Some(&example.label));
+        }
+    }
+}
+
+/// The same from the logits of each prompt with each answer, read whole.
+#[wasm_bindgen_test(unsupported = test)]
+fn likelihoods_are_those_of_the_whole_answers() {
+    let model = model(1024);
+    let tokenizer = Tokenizer::bytes();
+    let tasks = Tasks::builtin();
+    let examples = &TaskKind::FilmSentiment.test_examples()[..3];
+    let task = tasks.get("film_sentiment").unwrap();
+    let config = AnsweringConfig {
+        mode: AnswerMode::Likelihood,
+        format: ResponseFormat::LabelOnly,
+        ..AnsweringConfig::default()
+    };
+    for (found, example) in answer(&model, examples, &config).iter().zip(examples) {
+        let prompt = task.prompt(example, 0, ResponseFormat::LabelOnly).unwrap().text;
+        let scores: Vec<f64> = ["negative", "positive"]
+            .iter()
+            .map(|word| {
+                let row = tokenizer.encode_example(&prompt, word).unwrap();
+                let answer_len = row.response().len();
+                let batch = TokenBatch::from_rows(&[row.ids()], PaddingSide::Right, 259).unwrap();
+                let input = batch.to_device(&Device::flex());
+                let log_probs = token_log_probs(model.forward(&input), input.tokens);
+                let log_probs: Vec<f32> = log_probs.into_data().iter::<f32>().collect();
+                let answer = &log_probs[log_probs.len() - answer_len..];
+                answer.iter().map(|&log_prob| f64::from(log_prob)).sum()
+            })
+            .collect();
+        let negative = 1.0 / (1.0 + (scores[1] - scores[0]).exp());
+        let label_probs = found.label_probs.as_ref().unwrap();
+        assert!(
+            (label_probs[0] - negative).abs() < 1e-4,
+            "{label_probs:?} {negative}"
+        );
+        assert!((label_probs[0] + label_probs[1] - 1.0).abs() < 1e-12);
+        let expected = if negative > 0.5 { "negative" } else { "positive" };
+        assert_eq!(found.prediction.as_deref(), Some(expected));
+    }
+}
+
+/// A model with 160 positions reads the end of the prompt, and a text that no cut makes short enough is an error.
+#[wasm_bindgen_test(unsupported = test)]
+fn long_texts_are_cut_so_that_an_answer_has_room() {
+    let mut examples = TaskKind::FilmSentiment.test_examples()[..2].to_vec();
+    examples[0].input = rllr_task::Input::Text("A long film. ".repeat(100));
+    let config = AnsweringConfig {
+        max_new_tokens: 4,
+        ..AnsweringConfig::default()
+    };
+    let found = answer(&model(200), &examples, &config);
+    assert_eq!(found.len(), 2);
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get("film_sentiment").unwrap();
+    let error = Answering::new(task, &tokenizer, &examples, Some(20), &config).unwrap_err();
+    assert!(
+        matches!(error, AnsweringError::Prompt(PromptError::TooLong { .. })),
+        "{error}"
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn settings_of_zero_are_errors() {
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get("film_sentiment").unwrap();
+    let config = AnsweringConfig {
+        batch_size: 0,
+        ..AnsweringConfig::default()
+    };
+    let error = Answering::new(task, &tokenizer, &[], None, &config).unwrap_err();
+    assert_eq!(error.to_string(), "batch_size: found 0, expected at least 1");
+}
