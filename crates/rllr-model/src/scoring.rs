@@ -52,6 +52,8 @@ pub struct WeightedLogProbs {
     pub value: Tensor<1>,
     /// Has the gradients of the sum, and another value: call `backward` on it, `[1]`.
     pub surrogate: Tensor<1>,
+    /// Of each chunk `z[t] − max z`, `[rows, 1]`.
+    gaps: Vec<Tensor<2>>,
 }
 
 /// What the output layer reads, row by row, and the tokens that are scored.
@@ -146,7 +148,7 @@ pub fn weighted_log_probs(
 ) -> WeightedLogProbs {
     let rows = Rows::new(hidden, weight, targets, scoring);
     let coefficients = rows.column(coefficients);
-    let mut value = Vec::new();
+    let (mut value, mut gaps) = (Vec::new(), Vec::new());
     let mut gradients = Gradients::default();
     for range in rows.chunks() {
         let chunk = rows.chunk(&range);
@@ -156,6 +158,7 @@ pub fn weighted_log_probs(
             sum,
             shifted_target,
         } = chunk.softmax();
+        gaps.push(shifted_target.clone());
         let log_probs = shifted_target - sum.clone().log();
         value.push((log_probs * coefficients.clone()).sum());
         let logits_gradient = exponentials * (-coefficients.clone() / sum);
@@ -164,6 +167,16 @@ pub fn weighted_log_probs(
     WeightedLogProbs {
         value: Tensor::cat(value, 0).sum(),
         surrogate: rows.surrogate(gradients),
+        gaps,
+    }
+}
+
+impl WeightedLogProbs {
+    /// Number of scored tokens that no other token is more probable than, `[1]`: those that greedy decoding writes.
+    #[must_use]
+    pub fn num_greedy(&self) -> Tensor<1> {
+        let gaps = Tensor::cat(self.gaps.clone(), 0);
+        gaps.greater_equal_elem(0.0).float().sum()
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 #[path = "pairwise_loss/tests.rs"]
@@ -67,7 +68,8 @@ pub fn centering_penalties(chosen: Tensor<1>, rejected: Tensor<1>) -> Tensor<1> 
 }
 
 /// Where the tokens end that [`token_averaged_losses`] compares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WindowEnd {
     /// With the shorter answer, so that no padding is read (`stop_at_padding` true). The project's default.
     #[default]

@@ -30,6 +30,15 @@ mod group_advantage;
 mod ppo_loss;
 mod ppo_stats;
 mod loss_aggregation;
+mod prompt_and_response;
+mod batch_plan;
+mod micro_batching;
+mod optimization;
+mod sft_config;
+mod sft_models;
+mod sft;
+mod response_loss;
+mod sft_step;
 mod rollout;
 mod actor_critic;
 mod ppo_config;
@@ -56,6 +65,7 @@ pub use actor_critic::{
     num_trainable, total_change,
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
+pub use batch_plan::{BatchOrder, BatchPlan, padding_share};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
@@ -68,8 +78,10 @@ pub use kl_controller::KlController;
 pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
+pub use micro_batching::MicroBatching;
 pub use minibatch_order::shuffled_rows;
 pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
+pub use optimization::{SettingError, TrainerState, UpdateError};
 pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
@@ -85,7 +97,12 @@ pub use ppo_loss::{
 pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
 pub use ppo_step::{PpoState, PpoStep};
+pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit};
 pub use rollout::{Responses, ResponsesError, Rollout, Sample};
 pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
+pub use sft::SftTrainer;
+pub use sft_config::{AdapterDropout, SftConfig};
+pub use sft_models::SftModels;
+pub use sft_step::{SftError, SftMetrics, SftSample, SftStep};
 pub use truncate_response::{first_stop, truncate_response, truncated};

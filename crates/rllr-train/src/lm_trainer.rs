@@ -1,14 +1,16 @@
 //! One optimiser step of next-token training.
 
 use burn::module::Module as _;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 use rllr_model::{CausalLm, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpointing::{Checkpointing, DecoderPass, gradients};
-use crate::gradients::{clip_by_global_norm, global_norm};
+use crate::gradients::{StepGradients, gather_gradients};
+use crate::learning_rate::{LrPlan, LrSchedule};
 use crate::next_token_loss::next_token_loss_of;
+use crate::optimization::{Optimization, OptimizationSettings};
+use crate::ppo_config::{AdamSettings, GradientClipping, OptimizerConfig};
 
 /// Settings of next-token training.
 ///
@@ -47,11 +49,14 @@ impl Default for LmTrainerConfig {
     }
 }
 
-/// A language model with the optimiser that trains it.
+/// A language model with the optimiser that trains it: every token is learnt, at a constant rate.
+///
+/// For responses to prompts, adapters, several micro-batches and schedules there is [`SftTrainer`](crate::SftTrainer);
+/// both update through the same code.
 pub struct LmTrainer {
     model: CausalLm,
-    optimizer: ModuleOptimizer,
-    config: LmTrainerConfig,
+    optimization: Optimization,
+    checkpointing: Checkpointing,
 }
 
 /// What one step did, still on the device: nothing was waited for.
@@ -79,16 +84,27 @@ impl LmTrainer {
             model.devices().into_iter().all(|device| device.is_autodiff()),
             "a model is trained on a device with autodiff"
         );
-        let optimizer = AdamWConfig::new()
-            .with_beta_1(config.beta_1)
-            .with_beta_2(config.beta_2)
-            .with_epsilon(config.epsilon)
-            .with_weight_decay(config.weight_decay)
-            .init();
+        let settings = OptimizationSettings {
+            optimizer: OptimizerConfig::AdamW(AdamSettings {
+                beta_1: config.beta_1,
+                beta_2: config.beta_2,
+                epsilon: config.epsilon,
+                weight_decay: config.weight_decay,
+            }),
+            learning_rate: config.learning_rate,
+            lr_plan: LrPlan {
+                schedule: LrSchedule::Constant,
+                warmup_steps: 0,
+                total_steps: 0,
+            },
+            clipping: GradientClipping::EveryStep {
+                max_grad_norm: config.max_grad_norm,
+            },
+        };
         Self {
             model,
-            optimizer,
-            config,
+            optimization: Optimization::new(settings),
+            checkpointing: config.checkpointing,
         }
     }
 
@@ -108,23 +124,18 @@ impl LmTrainer {
             adapter: None,
             input: &input,
         };
-        let (gradients, loss) = gradients(self.config.checkpointing, pass, &self.model, |hidden| {
+        let (gradients, loss) = gradients(self.checkpointing, pass, &self.model, |hidden| {
             let loss = next_token_loss_of(hidden, self.model.output_weight(), &input, batch);
             (loss.surrogate, loss.value)
         });
 
         // 2. All gradients are scaled down together when their norm is too large.
-        let grad_norm = global_norm(&self.model, &gradients).expect("a model has parameters");
-        let gradients = clip_by_global_norm(
-            &self.model,
-            gradients,
-            grad_norm.clone(),
-            self.config.max_grad_norm,
-        );
+        let max_grad_norm = self.optimization.max_grad_norm();
+        let StepGradients { gradients, norm } = gather_gradients(&self.model, [gradients], max_grad_norm);
 
         // 3. Update.
-        let model = self.model.clone();
-        self.model = self.optimizer.step(self.config.learning_rate, model, gradients);
+        self.model = self.optimization.update(&self.model, gradients);
+        let grad_norm = norm;
         LmStep { loss, grad_norm }
     }
 }

@@ -39,7 +39,7 @@ pub fn next_token_loss_of(
     let targets = input.tokens.clone().inner().narrow(1, 1, seq_len - 1);
     let coefficients = coefficients(batch, &targets.device());
     let hidden = hidden.narrow(1, 0, seq_len - 1);
-    let WeightedLogProbs { value, surrogate } =
+    let WeightedLogProbs { value, surrogate, .. } =
         weighted_log_probs(hidden, weight, targets, coefficients, Scoring::default());
     NextTokenLoss { value, surrogate }
 }

@@ -187,19 +187,10 @@ impl PpoConfig {
 
     /// The learning rate's course over a run of `total_steps` PPO steps.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a number of steps is one"
-    )]
     pub fn lr_plan(&self, total_steps: usize) -> LrPlan {
         LrPlan {
             schedule: self.lr_schedule,
-            warmup_steps: match self.warmup {
-                Warmup::None => 0,
-                Warmup::Steps(steps) => steps,
-                Warmup::Share(share) => (share * total_steps as f64).ceil().max(0.0) as usize,
-            },
+            warmup_steps: self.warmup.steps(total_steps),
             total_steps,
         }
     }

@@ -91,17 +91,34 @@ impl OptimizerConfig {
     }
 }
 
-/// PPO steps in which the learning rate rises.
+/// Steps in which the learning rate rises: PPO steps of PPO, else optimiser steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Warmup {
     /// None. The default.
     #[default]
     None,
-    /// So many PPO steps.
+    /// So many steps.
     Steps(usize),
     /// This share of the run, 0 to 1, rounded up.
     Share(f64),
+}
+
+impl Warmup {
+    /// Steps of warm-up in a run of `total_steps`.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of steps is one"
+    )]
+    pub fn steps(self, total_steps: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Steps(steps) => steps,
+            Self::Share(share) => (share * total_steps as f64).ceil().max(0.0) as usize,
+        }
+    }
 }
 
 /// When gradients are scaled down to a global norm.

@@ -1,0 +1,200 @@
+//! Supervised fine-tuning: a model learns to write given responses to given prompts.
+//!
+//! [`SftTrainer::step`] is the whole of it, in numbered steps. Distillation on a teacher's answers is the same with
+//! the answers as responses (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947): nothing but data.
+
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rllr_model::BatchError;
+
+use crate::actor_critic::total_change;
+use crate::checkpointing::{DecoderPass, gradients};
+use crate::gradients::{StepGradients, gather_gradients};
+use crate::optimization::{Optimization, PendingUpdate, TrainerState};
+use crate::prompt_and_response::PromptAndResponse;
+use crate::response_loss::{ResponseLoss, ResponseTokens, response_loss};
+use crate::sft_config::{AdapterDropout, SftConfig};
+use crate::sft_models::SftModels;
+use crate::sft_step::{SftError, SftSample, SftStep};
+
+#[cfg(test)]
+mod tests;
+
+/// A language model, whole or through an adapter, with the optimiser that trains it.
+pub struct SftTrainer {
+    models: SftModels,
+    optimization: Optimization,
+    config: SftConfig,
+}
+
+impl SftTrainer {
+    /// Trains `models`.
+    ///
+    /// - `total_steps`: optimiser steps of the whole run, for the course of the learning rate; see
+    ///   [`BatchPlan::total_steps`](crate::BatchPlan::total_steps)
+    ///
+    /// # Errors
+    ///
+    /// [`SftError::Setting`] for settings that mean nothing.
+    pub fn new(models: SftModels, config: SftConfig, total_steps: usize) -> Result<Self, SftError> {
+        let optimizer = config.optimizer.init();
+        Self::resume(models, optimizer, TrainerState::default(), config, total_steps)
+    }
+
+    /// Goes on from a checkpoint. The next batch is that of step `state.step`.
+    ///
+    /// # Errors
+    ///
+    /// See [`SftTrainer::new`].
+    pub fn resume(
+        models: SftModels,
+        optimizer: ModuleOptimizer,
+        state: TrainerState,
+        config: SftConfig,
+        total_steps: usize,
+    ) -> Result<Self, SftError> {
+        config.check()?;
+        Ok(Self {
+            optimization: Optimization::resume(config.optimization(total_steps), optimizer, state),
+            models,
+            config,
+        })
+    }
+
+    /// The models in their present state.
+    #[must_use]
+    pub fn models(&self) -> &SftModels {
+        &self.models
+    }
+
+    /// The optimiser in its present state.
+    #[must_use]
+    pub fn optimizer(&self) -> &ModuleOptimizer {
+        &self.optimization.optimizer
+    }
+
+    /// What else a checkpoint holds.
+    #[must_use]
+    pub fn state(&self) -> &TrainerState {
+        &self.optimization.state
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &SftConfig {
+        &self.config
+    }
+
+    /// One optimiser step on one batch.
+    ///
+    /// # Errors
+    ///
+    /// [`SftError`] for a batch without examples, a response without its end, and ids that the model does not have. The
+    /// trainer is then unchanged.
+    pub fn step(&mut self, batch: &[PromptAndResponse]) -> Result<SftStep, SftError> {
+        let step_tokens = check_batch(batch)?;
+        let models = &self.models;
+
+        // 1. The batch is cut into parts that fit into memory.
+        let lengths: Vec<usize> = batch.iter().map(PromptAndResponse::len).collect();
+        let micro_batches = self.config.micro_batching.cut(&lengths);
+        let tokens = micro_batches
+            .iter()
+            .map(|rows| {
+                let examples: Vec<&PromptAndResponse> = rows.iter().map(|&row| &batch[row]).collect();
+                ResponseTokens::new(&examples, models.vocab_size(), &models.device())
+            })
+            .collect::<Result<Vec<_>, BatchError>>()?;
+
+        // 2. How surprised is the model by each token of the responses? The parts' gradients are added up.
+        let (mut losses, mut num_right) = (Vec::new(), Vec::new());
+        let mut dropout_seeds = dropout_seeds(self.config.seed, self.optimization.state.step);
+        let parts = micro_batches.iter().zip(&tokens).map(|(rows, tokens)| {
+            let seed = dropout_seeds.next_u64();
+            let (found, [loss, right]) = self.backward(tokens, step_tokens, seed);
+            let row = rows[0];
+            let example = batch[row].clone();
+            losses.push((loss, SftSample { row, example }));
+            num_right.push(right);
+            found
+        });
+        let max_grad_norm = self.optimization.max_grad_norm();
+        let StepGradients { gradients, norm } = gather_gradients(models.trained(), parts, max_grad_norm);
+
+        // 3. Update.
+        let is_first_change = self.optimization.is_first_change();
+        let learning_rate = self.optimization.learning_rate();
+        let updated = self.optimization.update(models.trained(), gradients);
+        let changes = if is_first_change {
+            vec![("trained model", total_change(models.trained(), &updated))]
+        } else {
+            Vec::new()
+        };
+        self.models.set_trained(updated);
+        let state = &mut self.optimization.state;
+        state.num_tokens += lengths.iter().map(|&len| len as u64).sum::<u64>();
+        Ok(SftStep {
+            update: PendingUpdate {
+                losses,
+                grad_norm: norm,
+                changes,
+            },
+            num_right,
+            response_tokens: step_tokens,
+            step: state.step,
+            learning_rate,
+            num_tokens: state.num_tokens,
+        })
+    }
+
+    /// Gradients of a part of the step's loss; that part, and the number of right tokens, `[1]` each.
+    fn backward(
+        &self,
+        tokens: &ResponseTokens,
+        step_tokens: usize,
+        dropout_seed: u64,
+    ) -> (GradientsParams, [Tensor<1>; 2]) {
+        let lm = self.models.lm();
+        let dropping = match self.config.adapter_dropout {
+            AdapterDropout::AsConfigured => lm.adapter().map(|adapter| adapter.with_dropout(dropout_seed)),
+            AdapterDropout::Off => lm.adapter().cloned(),
+        };
+        let pass = DecoderPass {
+            decoder: lm.base().decoder(),
+            adapter: dropping.as_ref(),
+            input: &tokens.input,
+        };
+        gradients(self.config.checkpointing, pass, self.models.trained(), |hidden| {
+            let ResponseLoss {
+                value,
+                surrogate,
+                num_right,
+            } = response_loss(hidden, lm.base().output_weight(), tokens, step_tokens);
+            (surrogate, [value, num_right])
+        })
+    }
+}
+
+/// Checks a batch, and counts the tokens of its responses.
+fn check_batch(batch: &[PromptAndResponse]) -> Result<usize, SftError> {
+    if batch.is_empty() {
+        return Err(SftError::Empty);
+    }
+    if let Some(row) = batch.iter().position(|example| !example.ended()) {
+        let example = batch[row].clone();
+        return Err(SftError::NotEnded(SftSample { row, example }));
+    }
+    Ok(batch.iter().map(|example| example.response().len()).sum())
+}
+
+/// A step has a stream of random numbers of its own, so a run that is resumed drops what it would have.
+pub(crate) fn dropout_seeds(seed: u64, step: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ DROPOUT);
+    rng.set_stream(step as u64);
+    rng
+}
+
+/// Keeps the random numbers of dropout apart from those of the order.
+const DROPOUT: u64 = 0x6472_6f70_6f75_7421;
