@@ -1,7 +1,8 @@
-"""Loads a model and an adapter with transformers and peft, and prints what they compute.
+"""Loads models and adapters with transformers and peft, and prints what they compute.
 
-Arguments: directory of the model, directory of the adapter, `policy` or `reward`, and token ids as JSON, rows of equal
-length. Prints one JSON object: `off`, `on` and `merged`, flat lists of logits or scores.
+Arguments: a JSON list of cases with `base` and `adapter`, two directories, and `kind`, `policy` or `reward`; and token
+ids as JSON, rows of equal length. Prints one JSON object a case: `off`, `on` and `merged`, flat lists of logits or
+scores.
 """
 import json
 import os
@@ -15,17 +16,16 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 
 def main():
-    base, adapter, kind, ids = sys.argv[1:5]
-    ids = torch.tensor(json.loads(ids))
-    if kind == "reward":
-        model = AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32)
-    else:
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    outputs = {"off": run(model, ids)}
-    model = PeftModel.from_pretrained(model, adapter)
-    outputs["on"] = run(model, ids)
-    outputs["merged"] = run(model.merge_and_unload(), ids)
-    print(json.dumps(outputs))
+    cases, ids = json.loads(sys.argv[1]), torch.tensor(json.loads(sys.argv[2]))
+    for case in cases:
+        is_reward = case["kind"] == "reward"
+        family = AutoModelForSequenceClassification if is_reward else AutoModelForCausalLM
+        model = family.from_pretrained(case["base"], dtype=torch.float32)
+        outputs = {"off": run(model, ids)}
+        model = PeftModel.from_pretrained(model, case["adapter"])
+        outputs["on"] = run(model, ids)
+        outputs["merged"] = run(model.merge_and_unload(), ids)
+        print(json.dumps(outputs))
 
 
 def run(model, ids):

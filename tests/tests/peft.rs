@@ -1,8 +1,9 @@
-//! Adapters that this program wrote, read by PEFT: the same outputs. Skipped where Python has no peft.
+//! Models and adapters that this program wrote, read by transformers and PEFT: the same outputs. Skipped where Python
+//! has no peft.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -10,12 +11,15 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rllr_cli::devices;
+use rllr_cli::model_directory::{DirectoryWriter, Overwrite, write_weights};
 use rllr_model::{
-    CausalLm, CausalLmConfig, HeadInitialization, LoraAdapter, LoraConfig, PaddingSide, PeftAdapter,
-    PeftFiles, ScalarHead, ScalarModel, TargetModules, TokenBatch, Weights, last_values,
+    CausalLm, CausalLmConfig, ExportOptions, HeadInitialization, LoraAdapter, LoraConfig, ModelHead,
+    PaddingSide, PeftAdapter, PeftFiles, ScalarHead, ScalarModel, SpecialTokenIds, StoredType, TargetModules,
+    TokenBatch, Weights, last_values,
 };
 use rllr_tests::golden::{ModelFiles, model_cases};
 use serde::Deserialize;
+use serde_json::json;
 
 /// What both programs compute for the rows below.
 #[derive(Deserialize)]
@@ -42,41 +46,86 @@ fn peft_computes_the_same_with_our_adapters() -> anyhow::Result<()> {
         println!("SKIPPED: {python} has no peft; RLLR_PYTHON names another Python");
         return Ok(());
     }
-    for files in model_cases()? {
-        check(&python, &files).with_context(|| files.name.clone())?;
+    let root = tempfile::tempdir()?;
+    let cases = model_cases()?;
+    let written: Vec<Written> = cases
+        .iter()
+        .map(|files| write(root.path(), files).with_context(|| files.name.clone()))
+        .collect::<anyhow::Result<_>>()?;
+    let expected = ask(&python, &written)?;
+    ensure!(expected.len() == written.len(), "{} answers", expected.len());
+    for (written, expected) in written.iter().zip(&expected) {
+        compare(written, expected).with_context(|| written.name.clone())?;
     }
     Ok(())
 }
 
-fn check(python: &str, files: &ModelFiles) -> anyhow::Result<()> {
+/// One model with an adapter, written for PEFT, and what this program computes with them.
+struct Written {
+    name: String,
+    is_reward: bool,
+    base: PathBuf,
+    adapter: PathBuf,
+    found: Outputs,
+}
+
+/// Writes model and adapter with this program, and computes what PEFT is to compute.
+fn write(root: &Path, files: &ModelFiles) -> anyhow::Result<Written> {
     let config = CausalLmConfig::from_hugging_face(&files.config)?;
     let weights = Weights::from_safetensors(&files.model)?;
     let is_reward = weights.0.contains_key("score.weight");
     let adapter = adapter(&config, is_reward)?;
-
-    let directory = tempfile::tempdir()?;
-    let (base, written) = (directory.path().join("base"), directory.path().join("adapter"));
-    fs::create_dir(&base)?;
-    fs::create_dir(&written)?;
-    fs::write(base.join("config.json"), &files.config)?;
-    fs::write(base.join("model.safetensors"), &files.model)?;
+    let directory = root.join(&files.name);
+    let written = Written {
+        name: files.name.clone(),
+        is_reward,
+        base: directory.join("base"),
+        adapter: directory.join("adapter"),
+        found: if is_reward {
+            reward_outputs(&config, &weights, &adapter)?
+        } else {
+            policy_outputs(&config, &weights, &adapter)?
+        },
+    };
+    write_base(&written, &config, &weights)?;
+    fs::create_dir_all(&written.adapter)?;
     let PeftFiles {
         config: text,
         weights: bytes,
     } = pollster::block_on(adapter.to_files())?;
-    fs::write(written.join("adapter_config.json"), text)?;
-    fs::write(written.join("adapter_model.safetensors"), bytes)?;
+    fs::write(written.adapter.join("adapter_config.json"), text)?;
+    fs::write(written.adapter.join("adapter_model.safetensors"), bytes)?;
+    Ok(written)
+}
 
-    let expected = ask(python, &base, &written, is_reward)?;
-    let found = if is_reward {
-        reward_outputs(&config, &weights, &adapter)?
+/// The model as this program exports it: its own config, and weights read back from the device.
+fn write_base(written: &Written, config: &CausalLmConfig, weights: &Weights) -> anyhow::Result<()> {
+    let device = devices::cpu();
+    let directory = DirectoryWriter::begin(&written.base, Overwrite::Refuse)?;
+    let (head, weights) = if written.is_reward {
+        let model = ScalarModel::from_weights(config, weights, &device)?;
+        (ModelHead::Scalar, model.device_weights()?)
     } else {
-        policy_outputs(&config, &weights, &adapter)?
+        let model = CausalLm::from_weights(config, weights, &device)?;
+        (ModelHead::CausalLm, model.device_weights()?)
     };
+    let options = ExportOptions {
+        stored_type: StoredType::F32,
+        // Some cases in one file, some in shards.
+        max_shard_bytes: 20_000,
+    };
+    write_weights(&directory, &weights, &options)?;
+    let text = config.to_hugging_face(head, &SpecialTokenIds::default(), "float32");
+    directory.file("config.json", |out| Ok(out.write_all(text.as_bytes())?))?;
+    directory.finish()
+}
+
+fn compare(written: &Written, expected: &Outputs) -> anyhow::Result<()> {
+    let Outputs { off, on, merged } = &written.found;
     for (what, found, expected) in [
-        ("adapter off", found.off, &expected.off),
-        ("adapter on", found.on, &expected.on),
-        ("merged", found.merged, &expected.merged),
+        ("adapter off", off, &expected.off),
+        ("adapter on", on, &expected.on),
+        ("merged", merged, &expected.merged),
     ] {
         ensure!(found.len() == expected.len(), "{what}: {} numbers", found.len());
         for (found, expected) in found.iter().zip(expected) {
@@ -124,19 +173,26 @@ fn adapter(config: &CausalLmConfig, is_reward: bool) -> anyhow::Result<PeftAdapt
     )?)
 }
 
-fn ask(python: &str, base: &Path, adapter: &Path, is_reward: bool) -> anyhow::Result<Outputs> {
+/// One Python process for all cases: loading its libraries takes longer than everything else.
+fn ask(python: &str, written: &[Written]) -> anyhow::Result<Vec<Outputs>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/peft_outputs.py");
+    let cases: Vec<_> = written
+        .iter()
+        .map(|case| {
+            let kind = if case.is_reward { "reward" } else { "policy" };
+            json!({ "base": case.base, "adapter": case.adapter, "kind": kind })
+        })
+        .collect();
     let output = Command::new(python)
         .arg(script)
-        .args([base, adapter])
-        .arg(if is_reward { "reward" } else { "policy" })
+        .arg(serde_json::to_string(&cases)?)
         .arg(serde_json::to_string(&ROWS)?)
         .output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{python} failed: {errors}");
     let answer = String::from_utf8_lossy(&output.stdout);
-    let line = answer.lines().last().context("no answer")?;
-    Ok(serde_json::from_str(line)?)
+    let answers = answer.lines().filter(|line| line.starts_with('{'));
+    answers.map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 fn policy_outputs(
