@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpointing::{Checkpointing, DecoderPass, gradients};
 use crate::gradients::{clip_by_global_norm, global_norm};
 use crate::next_token_loss::next_token_loss_of;
+use crate::resumable_optimizer::resumable;
 
 /// Settings of next-token training.
 ///
@@ -47,6 +48,19 @@ impl Default for LmTrainerConfig {
     }
 }
 
+impl LmTrainerConfig {
+    /// The optimiser, which has seen no gradient yet; its state can be kept in a checkpoint.
+    #[must_use]
+    pub fn optimizer(&self) -> ModuleOptimizer {
+        let adamw = AdamWConfig::new()
+            .with_beta_1(self.beta_1)
+            .with_beta_2(self.beta_2)
+            .with_epsilon(self.epsilon)
+            .with_weight_decay(self.weight_decay);
+        resumable(adamw.build())
+    }
+}
+
 /// A language model with the optimiser that trains it.
 pub struct LmTrainer {
     model: CausalLm,
@@ -75,16 +89,17 @@ impl LmTrainer {
     /// Trains `model`, whose device must have autodiff.
     #[must_use]
     pub fn new(model: CausalLm, config: LmTrainerConfig) -> Self {
+        let optimizer = config.optimizer();
+        Self::resume(model, optimizer, config)
+    }
+
+    /// Goes on with a model and the optimiser that has trained it.
+    #[must_use]
+    pub fn resume(model: CausalLm, optimizer: ModuleOptimizer, config: LmTrainerConfig) -> Self {
         assert!(
             model.devices().into_iter().all(|device| device.is_autodiff()),
             "a model is trained on a device with autodiff"
         );
-        let optimizer = AdamWConfig::new()
-            .with_beta_1(config.beta_1)
-            .with_beta_2(config.beta_2)
-            .with_epsilon(config.epsilon)
-            .with_weight_decay(config.weight_decay)
-            .init();
         Self {
             model,
             optimizer,
@@ -98,8 +113,19 @@ impl LmTrainer {
         &self.model
     }
 
+    /// The optimiser in its present state.
+    #[must_use]
+    pub fn optimizer(&self) -> &ModuleOptimizer {
+        &self.optimizer
+    }
+
     /// One optimiser step on one batch.
     pub fn step(&mut self, batch: &TokenBatch) -> LmStep {
+        self.step_with(batch, self.config.learning_rate)
+    }
+
+    /// One optimiser step on one batch with another learning rate than the configured one.
+    pub fn step_with(&mut self, batch: &TokenBatch, learning_rate: f64) -> LmStep {
         // 1. Loss and gradients: how surprised is the model by each next token?
         let devices = self.model.devices();
         let input = batch.to_device(&devices[0]);
@@ -124,7 +150,7 @@ impl LmTrainer {
 
         // 3. Update.
         let model = self.model.clone();
-        self.model = self.optimizer.step(self.config.learning_rate, model, gradients);
+        self.model = self.optimizer.step(learning_rate, model, gradients);
         LmStep { loss, grad_norm }
     }
 }
