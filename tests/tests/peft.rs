@@ -115,7 +115,12 @@ fn write_base(written: &Written, config: &CausalLmConfig, weights: &Weights) -> 
         max_shard_bytes: 20_000,
     };
     write_weights(&directory, &weights, &options)?;
-    let text = config.to_hugging_face(head, &SpecialTokenIds::default(), "float32");
+    // transformers finds the last token of a row, where a score is read, by the padding id.
+    let ids = SpecialTokenIds {
+        pad: Some(0),
+        ..SpecialTokenIds::default()
+    };
+    let text = config.to_hugging_face(head, &ids, "float32");
     directory.file("config.json", |out| Ok(out.write_all(text.as_bytes())?))?;
     directory.finish()
 }

@@ -58,18 +58,35 @@ impl DeviceWeights {
             tensors: Vec::new(),
         };
         module.visit(&mut collector);
+        Self::from_list(collector.tensors)
+    }
+
+    /// Lists tensors by name and shape, their numbers in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Duplicate`] when two tensors have one name.
+    pub fn from_flat(
+        tensors: impl IntoIterator<Item = (String, Vec<usize>, Tensor<1>)>,
+    ) -> Result<Self, WeightsError> {
+        let tensor = |(name, shape, values)| DeviceTensor {
+            name,
+            shape,
+            values: DeviceValues::AsStored(values),
+        };
+        Self::from_list(tensors.into_iter().map(tensor).collect())
+    }
+
+    fn from_list(tensors: Vec<DeviceTensor>) -> Result<Self, WeightsError> {
         let mut numbers = BTreeMap::new();
-        for (number, tensor) in collector.tensors.iter().enumerate() {
+        for (number, tensor) in tensors.iter().enumerate() {
             if numbers.insert(tensor.name.clone(), number).is_some() {
                 return Err(WeightsError::Duplicate {
                     name: tensor.name.clone(),
                 });
             }
         }
-        Ok(Self {
-            tensors: collector.tensors,
-            numbers,
-        })
+        Ok(Self { tensors, numbers })
     }
 
     /// Name and shape of every tensor as the file will have them, in the order of the module.

@@ -54,6 +54,14 @@ mod ppo_error;
 mod ppo_metrics;
 mod dpo_loss;
 mod distillation_loss;
+mod resumable_optimizer;
+mod snapshot;
+mod checkpoint;
+mod checkpoint_store;
+mod checkpoint_error;
+mod run_event;
+mod run;
+mod next_token_stage;
 mod self_check;
 mod rounding;
 
@@ -66,6 +74,9 @@ pub use actor_critic::{
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use batch_plan::{BatchOrder, BatchPlan, padding_share};
+pub use checkpoint::{CHECKPOINT_FORMAT, ConfigKeys, FileCheck, Manifest, config_keys};
+pub use checkpoint_error::{CheckpointError, StoreError};
+pub use checkpoint_store::{CheckpointStore, MemoryStore};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
@@ -82,6 +93,7 @@ pub use micro_batching::MicroBatching;
 pub use minibatch_order::shuffled_rows;
 pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
 pub use optimization::{SettingError, TrainerState, UpdateError};
+pub use next_token_stage::{NextTokenConfig, NextTokenError, NextTokenStage};
 pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
@@ -98,11 +110,15 @@ pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
 pub use ppo_step::{PpoState, PpoStep};
 pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit};
+pub use resumable_optimizer::{MomentOptimizer, resumable};
 pub use rollout::{Responses, ResponsesError, Rollout, Sample};
+pub use run::{Best, BestMetric, CheckpointConfig, Run, RunConfig, RunError, Stage, StepReport};
+pub use run_event::{Metrics, RunEvent, RunSample};
 pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use sft::SftTrainer;
 pub use sft_config::{AdapterDropout, SftConfig};
 pub use sft_models::SftModels;
 pub use sft_step::{SftError, SftMetrics, SftSample, SftStep};
+pub use snapshot::{Restored, Snapshot};
 pub use truncate_response::{first_stop, truncate_response, truncated};

@@ -1,16 +1,15 @@
 //! One optimiser step of next-token training.
 
 use burn::module::Module as _;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 use rllr_model::{CausalLm, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpointing::{Checkpointing, DecoderPass, gradients};
 use crate::gradients::{StepGradients, gather_gradients};
-use crate::learning_rate::{LrPlan, LrSchedule};
 use crate::next_token_loss::next_token_loss_of;
-use crate::optimization::{Optimization, OptimizationSettings};
-use crate::ppo_config::{AdamSettings, GradientClipping, OptimizerConfig};
+use crate::resumable_optimizer::resumable;
 
 /// Settings of next-token training.
 ///
@@ -49,14 +48,27 @@ impl Default for LmTrainerConfig {
     }
 }
 
+impl LmTrainerConfig {
+    /// The optimiser, which has seen no gradient yet; its state can be kept in a checkpoint.
+    #[must_use]
+    pub fn optimizer(&self) -> ModuleOptimizer {
+        let adamw = AdamWConfig::new()
+            .with_beta_1(self.beta_1)
+            .with_beta_2(self.beta_2)
+            .with_epsilon(self.epsilon)
+            .with_weight_decay(self.weight_decay);
+        resumable(adamw.build())
+    }
+}
+
 /// A language model with the optimiser that trains it: every token is learnt, at a constant rate.
 ///
 /// For responses to prompts, adapters, several micro-batches and schedules there is [`SftTrainer`](crate::SftTrainer);
-/// both update through the same code.
+/// gradients go the same way from backward to optimiser.
 pub struct LmTrainer {
     model: CausalLm,
-    optimization: Optimization,
-    checkpointing: Checkpointing,
+    optimizer: ModuleOptimizer,
+    config: LmTrainerConfig,
 }
 
 /// What one step did, still on the device: nothing was waited for.
@@ -80,31 +92,21 @@ impl LmTrainer {
     /// Trains `model`, whose device must have autodiff.
     #[must_use]
     pub fn new(model: CausalLm, config: LmTrainerConfig) -> Self {
+        let optimizer = config.optimizer();
+        Self::resume(model, optimizer, config)
+    }
+
+    /// Goes on with a model and the optimiser that has trained it.
+    #[must_use]
+    pub fn resume(model: CausalLm, optimizer: ModuleOptimizer, config: LmTrainerConfig) -> Self {
         assert!(
             model.devices().into_iter().all(|device| device.is_autodiff()),
             "a model is trained on a device with autodiff"
         );
-        let settings = OptimizationSettings {
-            optimizer: OptimizerConfig::AdamW(AdamSettings {
-                beta_1: config.beta_1,
-                beta_2: config.beta_2,
-                epsilon: config.epsilon,
-                weight_decay: config.weight_decay,
-            }),
-            learning_rate: config.learning_rate,
-            lr_plan: LrPlan {
-                schedule: LrSchedule::Constant,
-                warmup_steps: 0,
-                total_steps: 0,
-            },
-            clipping: GradientClipping::EveryStep {
-                max_grad_norm: config.max_grad_norm,
-            },
-        };
         Self {
             model,
-            optimization: Optimization::new(settings),
-            checkpointing: config.checkpointing,
+            optimizer,
+            config,
         }
     }
 
@@ -114,8 +116,19 @@ impl LmTrainer {
         &self.model
     }
 
+    /// The optimiser in its present state.
+    #[must_use]
+    pub fn optimizer(&self) -> &ModuleOptimizer {
+        &self.optimizer
+    }
+
     /// One optimiser step on one batch.
     pub fn step(&mut self, batch: &TokenBatch) -> LmStep {
+        self.step_with(batch, self.config.learning_rate)
+    }
+
+    /// One optimiser step on one batch with another learning rate than the configured one.
+    pub fn step_with(&mut self, batch: &TokenBatch, learning_rate: f64) -> LmStep {
         // 1. Loss and gradients: how surprised is the model by each next token?
         let devices = self.model.devices();
         let input = batch.to_device(&devices[0]);
@@ -124,17 +137,18 @@ impl LmTrainer {
             adapter: None,
             input: &input,
         };
-        let (gradients, loss) = gradients(self.checkpointing, pass, &self.model, |hidden| {
+        let (gradients, loss) = gradients(self.config.checkpointing, pass, &self.model, |hidden| {
             let loss = next_token_loss_of(hidden, self.model.output_weight(), &input, batch);
             (loss.surrogate, loss.value)
         });
 
         // 2. All gradients are scaled down together when their norm is too large.
-        let max_grad_norm = self.optimization.max_grad_norm();
+        let max_grad_norm = Some(self.config.max_grad_norm);
         let StepGradients { gradients, norm } = gather_gradients(&self.model, [gradients], max_grad_norm);
 
         // 3. Update.
-        self.model = self.optimization.update(&self.model, gradients);
+        let model = self.model.clone();
+        self.model = self.optimizer.step(learning_rate, model, gradients);
         let grad_norm = norm;
         LmStep { loss, grad_norm }
     }

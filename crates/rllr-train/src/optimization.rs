@@ -8,7 +8,7 @@ use burn::tensor::{ExecutionError, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::learning_rate::LrPlan;
-use crate::ppo_config::{GradientClipping, OptimizerConfig};
+use crate::ppo_config::GradientClipping;
 
 /// What changes from step to step beside model and optimiser. Part of a checkpoint.
 ///
@@ -74,7 +74,6 @@ pub(crate) struct Optimization {
 /// What updates depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OptimizationSettings {
-    pub(crate) optimizer: OptimizerConfig,
     /// The learning rate at its highest.
     pub(crate) learning_rate: f64,
     pub(crate) lr_plan: LrPlan,
@@ -100,10 +99,6 @@ pub(crate) struct UpdateNumbers {
 }
 
 impl Optimization {
-    pub(crate) fn new(settings: OptimizationSettings) -> Self {
-        Self::resume(settings, settings.optimizer.init(), TrainerState::default())
-    }
-
     pub(crate) fn resume(
         settings: OptimizationSettings,
         optimizer: ModuleOptimizer,

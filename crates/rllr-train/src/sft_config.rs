@@ -108,7 +108,6 @@ impl SftConfig {
 
     pub(crate) fn optimization(&self, total_steps: usize) -> OptimizationSettings {
         OptimizationSettings {
-            optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             lr_plan: self.lr_plan(total_steps),
             clipping: self.gradient_clipping,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::advantage::GaeConfig;
 use crate::group_advantage::GroupAdvantage;
 use crate::masked_stats::Variance;
+use crate::resumable_optimizer::resumable;
 
 /// Over what the losses of an optimiser step are averaged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ impl Default for AdamSettings {
 }
 
 impl OptimizerConfig {
-    /// The optimiser, which has seen no gradient yet.
+    /// The optimiser, which has seen no gradient yet. Adam and AdamW can be kept in a checkpoint.
     #[must_use]
     pub fn init(&self) -> ModuleOptimizer {
         match *self {
@@ -71,18 +72,19 @@ impl OptimizerConfig {
                     .with_epsilon(settings.epsilon);
                 let penalty = settings.weight_decay;
                 if penalty == 0.0 {
-                    return config.init();
+                    return resumable(config.build());
                 }
-                config
-                    .with_weight_decay(Some(WeightDecayConfig { penalty }))
-                    .init()
+                let decay = WeightDecayConfig { penalty };
+                resumable(config.with_weight_decay(Some(decay)).build())
             }
-            Self::AdamW(settings) => AdamWConfig::new()
-                .with_beta_1(settings.beta_1)
-                .with_beta_2(settings.beta_2)
-                .with_epsilon(settings.epsilon)
-                .with_weight_decay(settings.weight_decay)
-                .init(),
+            Self::AdamW(settings) => {
+                let config = AdamWConfig::new()
+                    .with_beta_1(settings.beta_1)
+                    .with_beta_2(settings.beta_2)
+                    .with_epsilon(settings.epsilon)
+                    .with_weight_decay(settings.weight_decay);
+                resumable(config.build())
+            }
             Self::Adafactor => AdafactorConfig::new()
                 .with_relative_step(false)
                 .with_scale_parameter(false)
