@@ -30,17 +30,25 @@ mod group_advantage;
 mod ppo_loss;
 mod ppo_stats;
 mod loss_aggregation;
+mod responses;
 mod rollout;
 mod actor_critic;
+mod fingerprint;
 mod ppo_config;
 mod ppo;
 mod ppo_step;
+mod random_stream;
+mod prompt_order;
+mod ppo_write;
+mod ppo_sampling;
 mod ppo_measure;
 mod token_scores;
 mod ppo_experience;
 mod minibatch_order;
 mod ppo_update;
+mod ppo_lesson;
 mod ppo_checks;
+mod ppo_warnings;
 mod ppo_error;
 mod ppo_metrics;
 mod dpo_loss;
@@ -74,7 +82,7 @@ pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
     KlPlace, LossMeans, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
-    RewardWhitening, Warmup,
+    RewardWhitening, RolloutModel, Warmup,
 };
 pub use ppo_error::PpoError;
 pub use ppo_experience::{Experience, Rewards};
@@ -83,9 +91,13 @@ pub use ppo_loss::{
     policy_losses, ppo_loss, value_losses,
 };
 pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
+pub use ppo_sampling::{GroupCollector, ScoredResponses};
 pub use ppo_stats::PpoStats;
-pub use ppo_step::{PpoState, PpoStep};
-pub use rollout::{Responses, ResponsesError, Rollout, Sample};
-pub use scored_loss::ScoreArguments;
+pub use ppo_step::{PpoState, PpoStep, ScoredRollout};
+pub use ppo_warnings::{PpoChecks, PpoWarning};
+pub use prompt_order::PromptOrder;
+pub use responses::{Responses, ResponsesError, Sample, SampledLogProbs};
+pub use rollout::Rollout;
+pub use scored_loss::{ScoreArguments, argument};
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use truncate_response::{first_stop, truncate_response, truncated};
