@@ -1,11 +1,12 @@
 //! The policy and its critic, and the models they are trained beside.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, ExecutionError, Tensor};
 use rllr_model::{AdaptedLm, CausalLm, LoraAdapter, ScalarHead, ScalarModel};
 use serde::{Deserialize, Serialize};
 
-use crate::rollout::ResponseBatch;
+use crate::fingerprint::Fingerprint;
+use crate::responses::ResponseBatch;
 
 /// The policy, as it is called where its weights did not change.
 pub(crate) const POLICY: &str = "policy";
@@ -102,8 +103,10 @@ pub enum ModelsError {
         /// Policy, value model or reference.
         what: &'static str,
     },
-    /// No parameter would ever change.
-    #[error("no parameter is trainable; is the policy on a device with autodiff, and not frozen?")]
+    /// No parameter of the policy, or none of the value model, would ever change.
+    #[error(
+        "policy or value model has no trainable parameter; is it on a device with autodiff, and not frozen?"
+    )]
     NothingToTrain,
     /// Another value model than the settings say.
     #[error("the value model is {found:?}, the settings say {expected:?}")]
@@ -205,7 +208,8 @@ impl PpoModels {
         if let (None, Some((what, _))) = (&base, adapted.into_iter().find(|(_, adapted)| *adapted)) {
             return Err(ModelsError::NoBase { what });
         }
-        if num_trainable(&trained) == 0 {
+        let critic = trained.critic.as_ref().map(num_trainable);
+        if num_trainable(&trained.actor) == 0 || critic == Some(0) {
             return Err(ModelsError::NothingToTrain);
         }
         Ok(Self {
@@ -288,6 +292,22 @@ impl PpoModels {
             Actor::Full(lm) => Reference::FrozenCopy(lm.valid()),
             Actor::Adapter(adapter) => Reference::FrozenAdapter(adapter.valid()),
         };
+    }
+
+    /// Of what is never trained: the base, and a reference that is a copy.
+    pub(crate) async fn frozen_fingerprints(
+        &self,
+    ) -> Result<Vec<(&'static str, Fingerprint)>, ExecutionError> {
+        let mut found = Vec::new();
+        if let Some(base) = &self.base {
+            found.push(("base", Fingerprint::of(base).await?));
+        }
+        match &self.reference {
+            Reference::FrozenCopy(lm) => found.push(("reference", Fingerprint::of(lm).await?)),
+            Reference::FrozenAdapter(adapter) => found.push(("reference", Fingerprint::of(adapter).await?)),
+            Reference::AdaptersOff | Reference::Absent => {}
+        }
+        Ok(found)
     }
 
     pub(crate) fn set_trained(&mut self, trained: ActorCritic) {

@@ -39,17 +39,25 @@ mod sft_models;
 mod sft;
 mod response_loss;
 mod sft_step;
+mod responses;
 mod rollout;
 mod actor_critic;
+mod fingerprint;
 mod ppo_config;
 mod ppo;
 mod ppo_step;
+mod random_stream;
+mod prompt_order;
+mod ppo_write;
+mod ppo_sampling;
 mod ppo_measure;
 mod token_scores;
 mod ppo_experience;
 mod minibatch_order;
 mod ppo_update;
+mod ppo_lesson;
 mod ppo_checks;
+mod ppo_warnings;
 mod ppo_error;
 mod ppo_metrics;
 mod dpo_loss;
@@ -98,7 +106,7 @@ pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
     KlPlace, LossMeans, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
-    RewardWhitening, Warmup,
+    RewardWhitening, RolloutModel, Warmup,
 };
 pub use ppo_error::PpoError;
 pub use ppo_experience::{Experience, Rewards};
@@ -107,14 +115,18 @@ pub use ppo_loss::{
     policy_losses, ppo_loss, value_losses,
 };
 pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
+pub use ppo_sampling::{GroupCollector, ScoredResponses};
 pub use ppo_stats::PpoStats;
-pub use ppo_step::{PpoState, PpoStep};
+pub use ppo_step::{PpoState, PpoStep, ScoredRollout};
+pub use ppo_warnings::{PpoChecks, PpoWarning};
 pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit};
+pub use prompt_order::PromptOrder;
+pub use responses::{Responses, ResponsesError, Sample, SampledLogProbs};
 pub use resumable_optimizer::{MomentOptimizer, resumable};
-pub use rollout::{Responses, ResponsesError, Rollout, Sample};
+pub use rollout::Rollout;
 pub use run::{Best, BestMetric, CheckpointConfig, Run, RunConfig, RunError, Stage, StepReport};
 pub use run_event::{Metrics, RunEvent, RunSample};
-pub use scored_loss::ScoreArguments;
+pub use scored_loss::{ScoreArguments, argument};
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use sft::SftTrainer;
 pub use sft_config::{AdapterDropout, SftConfig};

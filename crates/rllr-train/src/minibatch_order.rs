@@ -1,30 +1,14 @@
 //! In which order a rollout is learned from.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use crate::random_stream::{Purpose, random_stream, shuffled};
 
 /// The rows of a rollout in random order, one list per epoch.
 ///
 /// A PPO step has a stream of random numbers of its own, so a run that is resumed goes on as it would have.
 #[must_use]
 pub fn shuffled_rows(rows: usize, epochs: usize, seed: u64, step: u64) -> Vec<Vec<usize>> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(step);
-    let mut shuffled = || {
-        let mut order: Vec<usize> = (0..rows).collect();
-        // Fisher and Yates; Durstenfeld 1964.
-        for last in (1..rows).rev() {
-            order.swap(last, below(last + 1, rng.next_u64()));
-        }
-        order
-    };
-    (0..epochs).map(|_| shuffled()).collect()
-}
-
-/// A number below `bound`, from 64 random bits; for bounds far below 2⁶⁴ as good as uniform.
-#[expect(clippy::cast_possible_truncation, reason = "the result is below bound")]
-fn below(bound: usize, bits: u64) -> usize {
-    ((u128::from(bits) * bound as u128) >> 64) as usize
+    let mut rng = random_stream(seed, Purpose::Minibatches, step, 0);
+    (0..epochs).map(|_| shuffled(rows, &mut rng)).collect()
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Proximal policy optimisation (arXiv 1707.06347) of a language model, as RLLR and its relatives do it.
 //!
-//! [`PpoTrainer::step`] is the whole of it, in numbered steps. What comes before it, writing and scoring responses, is
-//! somebody else's; what the steps call are the equations of this crate and of `rllr-reward`.
+//! [`PpoTrainer::write`], [`PpoTrainer::score`] and [`PpoTrainer::learn`] are the whole of it, in numbered steps. What
+//! they call are the equations of this crate and of `rllr-reward`. How good a response is, somebody else says between
+//! writing and scoring. Each of the three returns when the device has done its work, so a caller who has a clock can
+//! time them; [`PpoTrainer::step`] is the last two in one.
 
 use burn::optim::ModuleOptimizer;
-use rllr_reward::clip_scores;
+use rllr_reward::{clip_scores, overlong_penalty};
 
 use crate::actor_critic::{ModelsError, PpoModels};
+use crate::fingerprint::Fingerprint;
 use crate::learning_rate::LrPlan;
 use crate::minibatch_order::shuffled_rows;
-use crate::ppo_checks::{check_arguments, check_updates};
+use crate::ppo_checks::{check_order, check_rollout, check_scores, check_unchanged, check_updates};
 use crate::ppo_config::{EarlyStop, PpoConfig, ReferenceReset};
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::{Experience, Rewards};
 use crate::ppo_measure::measure;
 use crate::ppo_metrics::{PpoMetrics, StepNumbers};
-use crate::ppo_step::{PpoState, PpoStep};
+use crate::ppo_step::{PpoState, PpoStep, ScoredRollout};
 use crate::ppo_update::PendingUpdates;
-use crate::rollout::Responses;
+use crate::ppo_warnings::warnings;
+use crate::responses::Responses;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +33,8 @@ pub struct PpoTrainer {
     pub(crate) config: PpoConfig,
     pub(crate) state: PpoState,
     lr_plan: LrPlan,
+    /// Of base and reference, when they were looked at last.
+    frozen: Option<Vec<(&'static str, Fingerprint)>>,
 }
 
 impl PpoTrainer {
@@ -72,6 +78,7 @@ impl PpoTrainer {
             optimizer,
             config,
             state,
+            frozen: None,
         })
     }
 
@@ -103,6 +110,7 @@ impl PpoTrainer {
     pub fn reset_reference(&mut self) {
         self.models.reset_reference();
         self.config.reference = self.models.reference_kind();
+        self.frozen = None;
         self.optimizer = self.config.optimizer.init();
     }
 
@@ -112,8 +120,7 @@ impl PpoTrainer {
     ///
     /// [`PpoError`] for bad arguments, and when something does not hold that must.
     pub async fn step(&mut self, responses: Responses, scores: &[f32]) -> Result<PpoStep, PpoError> {
-        let (epochs, seed) = (self.config.ppo_epochs, self.config.seed);
-        let order = shuffled_rows(responses.batch(), epochs, seed, self.state.step as u64);
+        let order = self.order(responses.batch());
         self.step_in_order(responses, scores, &order).await
     }
 
@@ -125,33 +132,79 @@ impl PpoTrainer {
     pub async fn step_in_order(
         &mut self,
         responses: Responses,
-        raw_scores: &[f32],
+        scores: &[f32],
         order: &[Vec<usize>],
     ) -> Result<PpoStep, PpoError> {
-        check_arguments(&responses, raw_scores, order)?;
+        check_order(order, responses.batch())?;
+        let scored = self.score(responses, scores).await?;
+        self.learn(scored, order).await
+    }
+
+    /// The order of `rows` rows in the epochs of this step: random, a function of seed and step.
+    #[must_use]
+    pub fn order(&self, rows: usize) -> Vec<Vec<usize>> {
+        let (epochs, seed) = (self.config.ppo_epochs, self.config.seed);
+        shuffled_rows(rows, epochs, seed, self.state.step as u64)
+    }
+
+    /// The first half of a step, before any weight changes: from responses to advantages.
+    ///
+    /// - `raw_scores`: one per response, before penalties and normalisation
+    ///
+    /// # Errors
+    ///
+    /// [`PpoError`] for bad arguments, numbers that are not finite, and when writing and scoring do not agree.
+    pub async fn score(
+        &mut self,
+        responses: Responses,
+        raw_scores: &[f32],
+    ) -> Result<ScoredRollout, PpoError> {
+        check_scores(&responses, raw_scores)?;
 
         // 1. What do policy, reference and value model say of the responses?
         let rollout = measure(&self.models, responses, raw_scores, &self.config).await?;
+        let sampler_difference = check_rollout(&rollout, raw_scores, &self.config)?;
 
         // 2. One score per response, one reward per token.
         let kl_coef = self.state.kl_controller.kl_coef();
-        let scores = self.finish_scores(raw_scores, rollout.responses.ended());
+        let scores = self.finish_scores(raw_scores, &rollout.responses);
         let rewards = Rewards::new(&rollout, &scores, kl_coef, &self.config);
 
         // 3. How good was each token?
         let experience = Experience::new(rollout, &rewards, kl_coef, &self.config)?;
+        Ok(ScoredRollout {
+            experience,
+            raw_scores: raw_scores.to_vec(),
+            scores,
+            rewards,
+            kl_coef,
+            sampler_difference,
+        })
+    }
+
+    /// The second half of a step: from advantages to the next policy.
+    ///
+    /// - `order`: of the rows, one list per epoch; [`PpoTrainer::order`]
+    ///
+    /// # Errors
+    ///
+    /// [`PpoError`] for a bad order, and when something does not hold that must.
+    pub async fn learn(&mut self, scored: ScoredRollout, order: &[Vec<usize>]) -> Result<PpoStep, PpoError> {
+        let experience = &scored.experience;
+        let batch = experience.rollout.responses.batch();
+        check_order(order, batch)?;
+        self.check_frozen().await?;
 
         // 4. A few epochs over minibatches.
         let lr_factor = self.lr_plan.factor(self.state.step);
-        let (pending, epochs) = self.learn(&experience, order, lr_factor).await?;
+        let (pending, epochs) = self.run_epochs(experience, order, lr_factor).await?;
 
         // 5. What happened, and did everything hold that must?
         let updates = pending.read().await?;
-        check_updates(&updates, &experience, raw_scores, &self.config)?;
+        check_updates(&updates, experience, &scored.raw_scores, &self.config)?;
 
         // 6. The policy is held more or less strongly next time.
         let kl = experience.kl_from_reference();
-        let batch = experience.rollout.responses.batch();
         self.state.kl_controller.update(kl, batch);
         self.state.step += 1;
         self.state.episodes += batch;
@@ -160,30 +213,42 @@ impl PpoTrainer {
             self.reset_reference();
         }
         let metrics = PpoMetrics::new(&StepNumbers {
-            experience: &experience,
-            rewards: &rewards,
-            raw_scores,
-            scores: &scores,
+            scored: &scored,
             updates: &updates,
             config: &self.config,
-            kl_coef,
             lr_factor,
             epochs,
             episodes: self.state.episodes,
         });
+        let skipped = metrics.get("ppo/skipped_minibatches").unwrap_or(0.0);
         Ok(PpoStep {
+            warnings: warnings(experience, &scored.raw_scores, skipped, &self.config),
             minibatches: updates.means(self.config.loss_means),
             grad_norms: updates.grad_norms,
-            experience,
-            scores,
-            rewards,
+            experience: scored.experience,
+            scores: scored.scores,
+            rewards: scored.rewards,
             metrics,
             reference_was_reset,
         })
     }
 
+    /// Base and reference are what they were when they were looked at last.
+    async fn check_frozen(&mut self) -> Result<(), PpoError> {
+        let every = self.config.checks.steps_between_frozen_checks;
+        if every == 0 || (self.frozen.is_some() && !self.state.step.is_multiple_of(every)) {
+            return Ok(());
+        }
+        let now = self.models.frozen_fingerprints().await?;
+        if let Some(before) = &self.frozen {
+            check_unchanged(before, &now)?;
+        }
+        self.frozen = Some(now);
+        Ok(())
+    }
+
     /// Updates, epoch by epoch and minibatch by minibatch; also returns the number of epochs.
-    async fn learn(
+    async fn run_epochs(
         &mut self,
         experience: &Experience,
         order: &[Vec<usize>],
@@ -213,9 +278,14 @@ impl PpoTrainer {
         Ok((pending, epochs))
     }
 
-    /// Missing ends, normalisation, clipping, in this order.
-    fn finish_scores(&mut self, scores: &[f32], ended: &[bool]) -> Vec<f32> {
-        let scores = self.config.missing_eos.apply(scores, ended);
+    /// Missing ends, overlong responses, normalisation, clipping, in this order.
+    fn finish_scores(&mut self, scores: &[f32], responses: &Responses) -> Vec<f32> {
+        let mut scores = self.config.missing_eos.apply(scores, responses.ended());
+        if let Some(buffer) = self.config.overlong_buffer {
+            for (score, response) in scores.iter_mut().zip(responses.responses()) {
+                *score += overlong_penalty(response.len(), self.config.max_new_tokens, buffer);
+            }
+        }
         let scores = self.state.score_normalization.normalize(&scores);
         match self.config.score_clip {
             Some(limit) => clip_scores(&scores, limit),

@@ -1,11 +1,13 @@
 //! What must hold in every PPO step. Most reports of users of other trainers are of silent wrongness; these are loud.
 
 use crate::actor_critic::POLICY;
+use crate::fingerprint::Fingerprint;
 use crate::ppo_config::PpoConfig;
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::Experience;
 use crate::ppo_update::Updates;
-use crate::rollout::{Responses, Sample};
+use crate::responses::{Responses, Sample, SampledLogProbs};
+use crate::rollout::Rollout;
 
 #[cfg(test)]
 mod tests;
@@ -17,12 +19,8 @@ const LOG_RATIO_TOLERANCE: f32 = 1e-3;
 /// How far below 0 a mean entropy may be by rounding, in nats.
 const ENTROPY_TOLERANCE: f32 = 1e-5;
 
-/// Checks the arguments of a step.
-pub(crate) fn check_arguments(
-    responses: &Responses,
-    scores: &[f32],
-    order: &[Vec<usize>],
-) -> Result<(), PpoError> {
+/// One finite score per response.
+pub(crate) fn check_scores(responses: &Responses, scores: &[f32]) -> Result<(), PpoError> {
     let (found, expected) = (scores.len(), responses.batch());
     if found != expected {
         return Err(PpoError::ScoreCount { found, expected });
@@ -35,6 +33,11 @@ pub(crate) fn check_arguments(
             sample: responses.sample(row, scores[row]),
         });
     }
+    Ok(())
+}
+
+/// Every row once in every epoch.
+pub(crate) fn check_order(order: &[Vec<usize>], expected: usize) -> Result<(), PpoError> {
     for (epoch, rows) in order.iter().enumerate() {
         let mut sorted = rows.clone();
         sorted.sort_unstable();
@@ -44,6 +47,65 @@ pub(crate) fn check_arguments(
                 found: rows.clone(),
                 expected,
             });
+        }
+    }
+    Ok(())
+}
+
+/// The mask is as long as the responses, and the sampler said of their tokens what the policy says; how far they are
+/// apart at most, where that is known.
+pub(crate) fn check_rollout(
+    rollout: &Rollout,
+    scores: &[f32],
+    config: &PpoConfig,
+) -> Result<Option<f64>, PpoError> {
+    let responses = &rollout.responses;
+    for (row, response) in responses.responses().iter().enumerate() {
+        let mask = &rollout.mask[rollout.row(row)];
+        let (found, expected) = (mask.iter().filter(|&&counts| counts).count(), response.len());
+        if found != expected {
+            let sample = responses.sample(row, scores[row]);
+            return Err(PpoError::Mask {
+                found,
+                expected,
+                sample,
+            });
+        }
+    }
+    let of_temperature = |sampled: &&SampledLogProbs| sampled.temperature == config.temperature;
+    let Some(sampled) = responses.sampled().filter(of_temperature) else {
+        return Ok(None);
+    };
+    let tolerance = config.checks.sampler_tolerance;
+    let mut largest = 0.0_f64;
+    for (row, sampled) in sampled.log_probs.iter().enumerate() {
+        let found = &rollout.log_probs[rollout.row(row)];
+        for (slot, (&found, &sampled)) in found.iter().zip(sampled).enumerate() {
+            let difference = f64::from(found - sampled).abs();
+            if difference.is_nan() || difference > tolerance {
+                return Err(PpoError::SamplerDiffers {
+                    slot,
+                    found,
+                    sampled,
+                    tolerance,
+                    sample: responses.sample(row, scores[row]),
+                });
+            }
+            largest = largest.max(difference);
+        }
+    }
+    Ok(Some(largest))
+}
+
+/// What is frozen is what it was.
+pub(crate) fn check_unchanged(
+    before: &[(&'static str, Fingerprint)],
+    now: &[(&'static str, Fingerprint)],
+) -> Result<(), PpoError> {
+    for ((what, before), (_, now)) in before.iter().zip(now) {
+        let found = now.differences(before);
+        if found > 0 {
+            return Err(PpoError::FrozenChanged { what, found });
         }
     }
     Ok(())

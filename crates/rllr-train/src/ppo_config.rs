@@ -7,10 +7,12 @@ use rllr_reward::{KlClamps, MissingEos, ScoreNormalization, ScorePosition};
 use serde::{Deserialize, Serialize};
 
 use crate::actor_critic::{CriticKind, ReferenceKind};
+use crate::checkpointing::Checkpointing;
 use crate::kl_controller::KlController;
 use crate::learning_rate::{LrPlan, LrSchedule};
 use crate::loss_aggregation::LossAggregation;
 use crate::ppo_loss::PpoLossConfig;
+use crate::ppo_warnings::PpoChecks;
 
 mod choices;
 mod presets;
@@ -19,7 +21,7 @@ mod tests;
 
 pub use choices::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
-    KlPlace, LossMeans, OptimizerConfig, ReferenceReset, RewardWhitening, Warmup,
+    KlPlace, LossMeans, OptimizerConfig, ReferenceReset, RewardWhitening, RolloutModel, Warmup,
 };
 pub use presets::PpoPreset;
 
@@ -100,6 +102,17 @@ pub struct PpoConfig {
     pub top_k: usize,
     /// Tokens that a response may have. Default 256.
     pub max_new_tokens: usize,
+    /// Length before `max_new_tokens` over which a score loses up to 1, DAPO's overlong shaping
+    /// ([`overlong_penalty`](rllr_reward::overlong_penalty)). Default none: nothing is lost.
+    pub overlong_buffer: Option<usize>,
+    /// What responses are written with. Default a copy of the policy that is laid out for it.
+    pub rollout_model: RolloutModel,
+    /// Responses that are written at a time. Default 64. Memory only.
+    pub generation_batch_size: usize,
+    /// What is kept of forward passes until the backward pass. Default everything. Memory only.
+    pub checkpointing: Checkpointing,
+    /// What is checked in every step, and from where on there is a warning.
+    pub checks: PpoChecks,
     /// Seed of the order of minibatches. Default 0.
     pub seed: u64,
 }
@@ -142,6 +155,7 @@ impl PpoConfig {
             ("minibatch_size", self.minibatch_size),
             ("micro_batch_size", self.micro_batch_size),
             ("max_new_tokens", self.max_new_tokens),
+            ("generation_batch_size", self.generation_batch_size),
         ];
         if let Some((field, found)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return wrong(field, found.to_string(), "at least 1");
@@ -158,6 +172,9 @@ impl PpoConfig {
         }
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return wrong("temperature", self.temperature.to_string(), "a positive number");
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return wrong("top_p", self.top_p.to_string(), "above 0 and at most 1");
         }
         if self.kl_place == KlPlace::Loss && self.kl_penalty == KlPenalty::Full {
             return wrong(
@@ -181,6 +198,24 @@ impl PpoConfig {
             (AdvantageSource::Group { group_size, .. }, _) if group_size < 2 => {
                 wrong("advantage.group.group_size", group_size.to_string(), "at least 2")
             }
+            (AdvantageSource::Group { group_size, .. }, _) if !self.batch_size.is_multiple_of(group_size) => {
+                wrong(
+                    "batch_size",
+                    self.batch_size.to_string(),
+                    "a multiple of advantage.group.group_size",
+                )
+            }
+            (
+                AdvantageSource::Group {
+                    equal_groups: EqualGroups::DrawAgain { max_draws: 0 },
+                    ..
+                },
+                _,
+            ) => wrong(
+                "advantage.group.equal_groups.draw_again.max_draws",
+                "0".to_owned(),
+                "at least 1",
+            ),
             _ => Ok(()),
         }
     }

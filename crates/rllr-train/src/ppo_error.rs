@@ -1,12 +1,12 @@
 //! What stops a PPO step, with the response that it concerns.
 
 use burn::tensor::ExecutionError;
-use rllr_model::BatchError;
+use rllr_model::{BatchError, GenerateError};
 
 use crate::actor_critic::ModelsError;
 use crate::group_advantage::GroupError;
 use crate::ppo_config::PpoConfigError;
-use crate::rollout::{ResponsesError, Sample};
+use crate::responses::{ResponsesError, Sample};
 
 /// Why a PPO step was refused, or its result is not to be trusted.
 ///
@@ -25,6 +25,70 @@ pub enum PpoError {
     /// Token ids that the model does not have.
     #[error(transparent)]
     Tokens(#[from] BatchError),
+    /// Nothing was written.
+    #[error(transparent)]
+    Generation(#[from] GenerateError),
+    /// A prompt begins more than once: its template and its tokenizer both wrote the token.
+    #[error(
+        "prompt {row} holds the token {bos} that begins a sequence {found} times, expected once: {prompt:?}"
+    )]
+    BeginsTwice {
+        /// Index of the prompt, from 0.
+        row: usize,
+        /// The token.
+        bos: u32,
+        /// How often it is there.
+        found: usize,
+        /// Token ids of the prompt.
+        prompt: Vec<u32>,
+    },
+    /// A token was sampled that must not be, such as padding.
+    #[error("token {found} of slot {slot} is forbidden, expected any other: {sample}")]
+    Forbidden {
+        /// Slot of the response, from 0.
+        slot: usize,
+        /// The token.
+        found: u32,
+        /// The response, without a score yet.
+        sample: Sample,
+    },
+    /// The sampler said something else of a token than the policy says now.
+    #[error(
+        "log π of slot {slot} is {found}, but {sampled} when it was sampled, expected at most {tolerance} between \
+         them: do writing and scoring see the same weights, adapter, tokens and positions? {sample}"
+    )]
+    SamplerDiffers {
+        /// Slot of the response, from 0.
+        slot: usize,
+        /// As it is scored.
+        found: f32,
+        /// As it was sampled.
+        sampled: f32,
+        /// Largest difference that is accepted.
+        tolerance: f64,
+        /// The response.
+        sample: Sample,
+    },
+    /// The mask of a row does not have the length of its response.
+    #[error("{found} slots of the mask are true, expected one for each of {expected} tokens: {sample}")]
+    Mask {
+        /// Number of slots.
+        found: usize,
+        /// Number of tokens.
+        expected: usize,
+        /// The response.
+        sample: Sample,
+    },
+    /// Weights that are never trained have changed.
+    #[error(
+        "the {what} is frozen, but {found} of the weights that are looked at have changed, expected none"
+    )]
+    FrozenChanged {
+        /// Base or reference.
+        what: &'static str,
+        /// Number of weights that differ.
+        found: usize,
+    },
     /// Answers that do not stand in groups.
     #[error(transparent)]
     Groups(#[from] GroupError),

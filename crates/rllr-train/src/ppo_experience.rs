@@ -129,7 +129,7 @@ impl Experience {
                 }
                 advantages = masked(&advantages, &rollout.mask);
                 returns = vec![0.0; advantages.len()];
-                if equal_groups == EqualGroups::LeaveOut {
+                if equal_groups != EqualGroups::Keep {
                     let kept = groups_that_differ(&scores, group_size)?;
                     learned_from.retain(|row| kept.contains(&(row / group_size)));
                 }

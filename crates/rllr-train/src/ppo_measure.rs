@@ -6,8 +6,9 @@ use rllr_reward::full_kl;
 use crate::actor_critic::{PpoModels, States};
 use crate::ppo_config::{KlPenalty, PpoConfig};
 use crate::ppo_error::PpoError;
-use crate::rollout::{Responses, Rollout};
-use crate::token_scores::{EntropyGradient, score_tokens, vocabulary_log_probs};
+use crate::responses::Responses;
+use crate::rollout::Rollout;
+use crate::token_scores::{score_tokens, vocabulary_log_probs};
 use burn::module::Module as _;
 
 /// Measures a rollout, micro-batch by micro-batch, and reads it back once.
@@ -35,20 +36,12 @@ pub(crate) async fn measure(
             .to_device(rows, slots, models.vocab_size(), &models.device())?;
         let States { hidden, values } = trained.states(models.base(), &batch);
         let policy = trained.policy(models.base());
-        let score = |lm, hidden| {
-            score_tokens(
-                lm,
-                hidden,
-                batch.tokens.clone(),
-                config.temperature,
-                EntropyGradient::Cut,
-            )
-        };
-        let log_probs = score(policy, hidden.clone()).log_probs;
+        let score = |lm, hidden| score_tokens(lm, hidden, batch.tokens.clone(), config.temperature);
+        let log_probs = score(policy, hidden.clone()).log_probs();
         let mut arrays = vec![log_probs.clone(), log_probs, values];
         if let Some(reference) = models.reference() {
             let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
-            arrays[1] = score(reference, ref_hidden.clone()).log_probs;
+            arrays[1] = score(reference, ref_hidden.clone()).log_probs();
             if config.kl_penalty == KlPenalty::Full {
                 let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
                 arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));

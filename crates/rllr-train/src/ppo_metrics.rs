@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::masked_stats::{Variance, mean, mean_of_row_sums, variance};
 use crate::ppo_config::{LossMeans, PpoConfig};
-use crate::ppo_experience::{Experience, Rewards};
+use crate::ppo_experience::Experience;
 use crate::ppo_stats::PpoStats;
+use crate::ppo_step::ScoredRollout;
 use crate::ppo_update::Updates;
 
 /// Metrics that TRL does not have, or does not have so, each with its meaning.
-pub const OWN_METRICS: [(&str, &str); 16] = [
+pub const OWN_METRICS: [(&str, &str); 17] = [
     (
         "objective/kl",
         "mean over responses of the summed log π − log π_ref (k1), whatever is penalised",
@@ -62,6 +63,10 @@ pub const OWN_METRICS: [(&str, &str); 16] = [
         "ppo/left_out_rate",
         "share of responses that were left out because their group was equally good",
     ),
+    (
+        "ppo/sampler_difference",
+        "largest difference between a token's log-probability and the sampler's, in nats",
+    ),
 ];
 
 /// Numbers by name; what is not defined (the variance of one number) is not there.
@@ -73,13 +78,9 @@ type Group = (Vec<usize>, PpoStats);
 
 /// What metrics are made of.
 pub(crate) struct StepNumbers<'a> {
-    pub(crate) experience: &'a Experience,
-    pub(crate) rewards: &'a Rewards,
-    pub(crate) raw_scores: &'a [f32],
-    pub(crate) scores: &'a [f32],
+    pub(crate) scored: &'a ScoredRollout,
     pub(crate) updates: &'a Updates,
     pub(crate) config: &'a PpoConfig,
-    pub(crate) kl_coef: f64,
     pub(crate) lr_factor: f64,
     pub(crate) epochs: usize,
     pub(crate) episodes: usize,
@@ -144,13 +145,13 @@ impl PpoMetrics {
 
     /// What the rollout shows.
     fn add_objective(&mut self, numbers: &StepNumbers<'_>) {
-        let StepNumbers {
+        let ScoredRollout {
             experience,
             rewards,
             raw_scores,
             scores,
             ..
-        } = numbers;
+        } = numbers.scored;
         let rollout = &experience.rollout;
         let len = rollout.responses.response_len();
         let over_rows = |values: &[f32]| mean_of_row_sums(values, &rollout.mask, len);
@@ -171,7 +172,7 @@ impl PpoMetrics {
         self.add([
             ("objective/kl", experience.kl_from_reference()),
             ("objective/kl_penalty", over_rows(&rewards.kl)),
-            ("objective/kl_coef", numbers.kl_coef),
+            ("objective/kl_coef", numbers.scored.kl_coef),
             ("objective/entropy", -over_rows(&rollout.log_probs)),
             ("objective/non_score_reward", penalty),
             ("objective/rlhf_reward", penalty + used.0),
@@ -192,16 +193,18 @@ impl PpoMetrics {
             ("ppo/left_out_rate", 1.0 - experience.rows.len() as f64 / batch),
             ("episode", numbers.episodes as f64),
         ]);
+        self.add(
+            numbers
+                .scored
+                .sampler_difference
+                .map(|d| ("ppo/sampler_difference", d)),
+        );
     }
 
     /// What the updates show: plain means over what was averaged over.
     fn add_training(&mut self, numbers: &StepNumbers<'_>) {
-        let StepNumbers {
-            experience,
-            updates,
-            config,
-            ..
-        } = numbers;
+        let StepNumbers { updates, config, .. } = numbers;
+        let experience = &numbers.scored.experience;
         let groups = updates.groups(config.loss_means);
         let over_groups =
             |number: &dyn Fn(&Group) -> f64| groups.iter().map(number).sum::<f64>() / groups.len() as f64;

@@ -8,6 +8,7 @@ use crate::ppo_config::PpoConfig;
 use crate::ppo_experience::{Experience, Rewards};
 use crate::ppo_metrics::PpoMetrics;
 use crate::ppo_stats::PpoStats;
+use crate::ppo_warnings::PpoWarning;
 
 /// What changes from step to step beside the models and the optimiser. Part of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,12 +26,30 @@ pub struct PpoState {
     pub score_normalization: ScoreNormalization,
 }
 
+/// What is to be learned from, before any weight has changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredRollout {
+    /// The rollout with its advantages and returns.
+    pub experience: Experience,
+    /// Scores as they were given, `[batch]`.
+    pub raw_scores: Vec<f32>,
+    /// Scores after penalties, normalisation and clipping, `[batch]`.
+    pub scores: Vec<f32>,
+    /// One reward per token.
+    pub rewards: Rewards,
+    /// The KL coefficient that the rewards were made with.
+    pub kl_coef: f64,
+    /// Largest difference between a token's log-probability and what the sampler said, in nats; none where the sampler
+    /// said nothing, or used another temperature.
+    pub sampler_difference: Option<f64>,
+}
+
 /// What a step measured, computed and did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PpoStep {
     /// The rollout with its advantages and returns.
     pub experience: Experience,
-    /// Scores after the penalty for a missing end, normalisation and clipping, `[batch]`.
+    /// Scores after penalties, normalisation and clipping, `[batch]`.
     pub scores: Vec<f32>,
     /// One reward per token.
     pub rewards: Rewards,
@@ -40,6 +59,8 @@ pub struct PpoStep {
     pub grad_norms: Vec<f32>,
     /// The step's numbers by their published names.
     pub metrics: PpoMetrics,
+    /// What a user should look at.
+    pub warnings: Vec<PpoWarning>,
     /// Whether the reference was reset after the step.
     pub reference_was_reset: bool,
 }

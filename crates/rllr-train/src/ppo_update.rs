@@ -1,20 +1,16 @@
 //! One optimiser step of PPO, and what a step's updates have shown.
 
 use burn::module::ParamGroup;
-use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
-use rllr_reward::kl_in_loss;
 
-use crate::actor_critic::{ActorCritic, PpoModels, States, part_changes};
+use crate::actor_critic::{ActorCritic, part_changes};
 use crate::gradients::{StepGradients, gather_gradients};
-use crate::loss_aggregation::weighted_sum;
 use crate::ppo::PpoTrainer;
-use crate::ppo_config::{KlPenalty, LossMeans, PpoConfig};
+use crate::ppo_config::{LossMeans, PpoConfig};
 use crate::ppo_experience::Experience;
-use crate::ppo_loss::{PpoLoss, PpoPredictions, PpoTargets, ppo_loss};
+use crate::ppo_lesson::lesson;
 use crate::ppo_stats::{COUNT, PpoStats};
-use crate::token_scores::{EntropyGradient, score_tokens};
 
 #[cfg(test)]
 mod tests;
@@ -22,11 +18,11 @@ mod tests;
 /// Rows that go through the models together, and how much each of their tokens counts.
 pub(crate) struct MicroBatch {
     pub(crate) rows: Vec<usize>,
-    slots: usize,
+    pub(crate) slots: usize,
     /// `[rows, slots]`.
-    policy_weights: Vec<f32>,
+    pub(crate) policy_weights: Vec<f32>,
     /// `[rows, slots]`.
-    value_weights: Vec<f32>,
+    pub(crate) value_weights: Vec<f32>,
     /// Means over this micro-batch are its statistics times this: 1 where means are over the whole step.
     factor: f32,
 }
@@ -96,64 +92,6 @@ pub(crate) fn micro_batches(experience: &Experience, rows: &[usize], config: &Pp
     micro_batches
 }
 
-/// Loss of a micro-batch, and the log-probabilities that it saw.
-fn loss(
-    models: &PpoModels,
-    experience: &Experience,
-    micro_batch: &MicroBatch,
-    config: &PpoConfig,
-) -> (PpoLoss, Tensor<2>) {
-    let MicroBatch { rows, slots, .. } = micro_batch;
-    let rollout = &experience.rollout;
-    let (shape, device) = ([rows.len(), *slots], models.device());
-    let tensor = |numbers: Vec<f32>| Tensor::<2>::from_data(TensorData::new(numbers, shape), &device);
-    let select = |array: &[f32]| tensor(rollout.select(array, rows, *slots));
-    let policy_weights = tensor(micro_batch.policy_weights.clone());
-
-    // 1. What do policy and value model say now?
-    let batch = rollout
-        .responses
-        .to_device(rows, *slots, models.vocab_size(), &device)
-        .expect("the same tokens were measured");
-    let States { hidden, values } = models.trained().states(models.base(), &batch);
-    let gradient = match config.loss.entropy_coef {
-        0.0 => EntropyGradient::Cut,
-        _ => EntropyGradient::Kept,
-    };
-    let scores = score_tokens(
-        models.policy(),
-        hidden,
-        batch.tokens,
-        config.temperature,
-        gradient,
-    );
-    let log_probs = scores.log_probs.clone();
-
-    // 2. How far is that from what they should say?
-    let predictions = PpoPredictions {
-        log_probs: scores.log_probs,
-        values,
-        entropies: scores.entropies,
-    };
-    let targets = PpoTargets {
-        old_log_probs: select(&rollout.log_probs),
-        old_values: select(&rollout.values),
-        advantages: select(&experience.advantages),
-        returns: select(&experience.returns),
-        policy_weights: policy_weights.clone(),
-        value_weights: tensor(micro_batch.value_weights.clone()),
-    };
-    let mut loss = ppo_loss(predictions, targets, &config.loss);
-
-    // 3. And from the reference, where that is part of the loss?
-    if let (KlPenalty::Estimate(estimator), true) = (config.kl_penalty, experience.kl_coef_in_loss != 0.0) {
-        let ref_log_probs = select(&rollout.ref_log_probs);
-        let kl = kl_in_loss(log_probs.clone(), ref_log_probs, estimator, config.kl_clamps);
-        loss.total = loss.total + weighted_sum(kl, policy_weights) * experience.kl_coef_in_loss;
-    }
-    (loss, log_probs.inner())
-}
-
 impl PpoTrainer {
     /// One optimiser step on `rows`: gradients of all micro-batches, added up, clipped and applied.
     pub(crate) fn update(
@@ -167,18 +105,20 @@ impl PpoTrainer {
         let micro_batches = micro_batches(experience, rows, config);
         let is_first = pending.steps.is_empty();
         let backward = |micro_batch: &MicroBatch| {
-            let (loss, log_probs) = loss(models, experience, micro_batch, config);
-            pending.stats.push(loss.stats.inner());
+            let lesson = lesson(models, experience, micro_batch, config);
+            pending.stats.push(lesson.stats);
             if is_first {
                 let rows = micro_batch.rows.clone();
-                pending.first_log_probs.push((rows, micro_batch.slots, log_probs));
+                pending
+                    .first_log_probs
+                    .push((rows, micro_batch.slots, lesson.log_probs));
             }
-            GradientsParams::from_grads(loss.total.backward(), models.trained())
+            lesson.gradients
         };
         let max_grad_norm = config.gradient_clipping.max_grad_norm(self.state.optimizer_step);
         let trained = models.trained();
         let StepGradients { gradients, norm } =
-            gather_gradients(trained, micro_batches.iter().map(backward), max_grad_norm);
+            gather_gradients(trained, micro_batches.iter().flat_map(backward), max_grad_norm);
         pending.grad_norms.push(norm.inner());
 
         let learning_rates = learning_rates(trained, config, lr_factor);

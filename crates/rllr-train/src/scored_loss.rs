@@ -1,6 +1,6 @@
 //! Losses on the scores of tokens, differentiated through the output layer in chunks.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use rllr_model::ScoredTokens;
 
 /// Scores of tokens as the arguments of a loss.
@@ -18,8 +18,8 @@ impl ScoreArguments {
     #[must_use]
     pub fn new(scored: ScoredTokens) -> Self {
         Self {
-            log_probs: Tensor::from_inner(scored.log_probs()).require_grad(),
-            entropies: Tensor::from_inner(scored.entropies()).require_grad(),
+            log_probs: argument(scored.log_probs()),
+            entropies: argument(scored.entropies()),
             scored,
         }
     }
@@ -42,14 +42,27 @@ impl ScoreArguments {
     /// Call `backward` on what is returned; `loss` has been differentiated then and cannot be again.
     #[must_use]
     pub fn surrogate(self, loss: &Tensor<1>) -> Tensor<1> {
-        let mut gradients = loss.backward();
+        self.surrogate_of(&mut loss.backward())
+    }
+
+    /// [`ScoreArguments::surrogate`] of a loss that has been differentiated, because it has other arguments too.
+    #[must_use]
+    pub fn surrogate_of(self, gradients: &mut Gradients) -> Tensor<1> {
         let log_prob_gradients = self
             .log_probs
-            .grad_remove(&mut gradients)
+            .grad_remove(gradients)
             .unwrap_or_else(|| self.log_probs.zeros_like().inner());
-        let entropy_gradients = self.entropies.grad_remove(&mut gradients);
+        let entropy_gradients = self.entropies.grad_remove(gradients);
         self.scored.surrogate(log_prob_gradients, entropy_gradients)
     }
+}
+
+/// The same numbers as an argument of a loss: a place where differentiation ends.
+///
+/// What the numbers were computed from gets its gradients by the `backward` of `Σ numbers · gradients`.
+#[must_use]
+pub fn argument(numbers: Tensor<2>) -> Tensor<2> {
+    Tensor::from_inner(numbers.inner()).require_grad()
 }
 
 #[cfg(test)]

@@ -238,6 +238,17 @@ pub enum AdvantageSource {
     },
 }
 
+impl AdvantageSource {
+    /// Answers to each prompt: 1 without groups.
+    #[must_use]
+    pub fn group_size(&self) -> usize {
+        match *self {
+            Self::Gae(_) => 1,
+            Self::Group { group_size, .. } => group_size,
+        }
+    }
+}
+
 /// What becomes of groups whose answers are all equally good: they say nothing about which answer is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -245,8 +256,25 @@ pub enum EqualGroups {
     /// They count as tokens without advantage. The default.
     #[default]
     Keep,
-    /// They are left out of the step: DAPO's dynamic sampling.
+    /// They are left out of the step.
     LeaveOut,
+    /// They are left out, and other prompts are answered in their place: DAPO's dynamic sampling.
+    DrawAgain {
+        /// How often the policy may write in one step, at least 1.
+        max_draws: usize,
+    },
+}
+
+/// What responses are written with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutModel {
+    /// A copy of the policy laid out for decoding, made for every rollout. The default: fastest, and as much memory as
+    /// the policy.
+    #[default]
+    Copy,
+    /// The policy itself.
+    Policy,
 }
 
 /// When the epochs of a rollout end early.

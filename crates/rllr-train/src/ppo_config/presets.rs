@@ -4,16 +4,19 @@ use rllr_reward::{KlClamps, KlEstimator, MissingEos, RunningMoments, ScoreNormal
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, GradientClipping, KlPenalty, KlPlace,
-    LossMeans, OptimizerConfig, PpoConfig, ReferenceReset, RewardWhitening, Warmup,
+    AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
+    KlPlace, LossMeans, OptimizerConfig, PpoConfig, ReferenceReset, RewardWhitening, RolloutModel, Warmup,
 };
 use crate::actor_critic::{CriticKind, ReferenceKind};
 use crate::advantage::GaeConfig;
+use crate::checkpointing::Checkpointing;
+use crate::group_advantage::GroupAdvantage;
 use crate::kl_controller::KlController;
 use crate::learning_rate::LrSchedule;
 use crate::loss_aggregation::LossAggregation;
 use crate::masked_stats::Variance;
 use crate::ppo_loss::PpoLossConfig;
+use crate::ppo_warnings::PpoChecks;
 
 /// A ratio that no policy reaches: the log-ratio is bounded by 20. Switches the ratio guard off.
 const NO_RATIO_GUARD: f64 = 1e30;
@@ -40,17 +43,35 @@ pub enum PpoPreset {
     /// RL4GLUE (arXiv 2410.11020): TRL's PPO with a verifiable label reward.
     #[serde(rename = "rl4glue")]
     Rl4Glue,
+    /// REINFORCE with a leave-one-out baseline (arXiv 2402.14740); values of TRL 1.12. There the ratio is that of whole
+    /// responses; on-policy, as here by default, the gradients are the same.
+    #[serde(rename = "rloo")]
+    Rloo,
+    /// Group relative policy optimisation (arXiv 2402.03300); values of TRL 1.12, whose loss is the mean over tokens.
+    #[serde(rename = "grpo")]
+    Grpo,
+    /// Dr. GRPO (arXiv 2503.20783): no division by standard deviation or length; other values as [`PpoPreset::Grpo`].
+    #[serde(rename = "dr-grpo")]
+    DrGrpo,
+    /// DAPO (arXiv 2503.14476): clip-higher, dynamic sampling, token-level loss, overlong shaping. Batch sizes and
+    /// learning rate are the paper's; lengths and the bound on draws are ours.
+    #[serde(rename = "dapo")]
+    Dapo,
 }
 
 impl PpoPreset {
     /// All presets.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Rllr,
         Self::RllrReleased,
         Self::Trl,
         Self::OpenRlhf,
         Self::DsChat,
         Self::Rl4Glue,
+        Self::Rloo,
+        Self::Grpo,
+        Self::DrGrpo,
+        Self::Dapo,
     ];
 
     /// The name on the command line.
@@ -63,6 +84,10 @@ impl PpoPreset {
             Self::OpenRlhf => "openrlhf",
             Self::DsChat => "dschat",
             Self::Rl4Glue => "rl4glue",
+            Self::Rloo => "rloo",
+            Self::Grpo => "grpo",
+            Self::DrGrpo => "dr-grpo",
+            Self::Dapo => "dapo",
         }
     }
 
@@ -82,6 +107,10 @@ impl PpoPreset {
             Self::OpenRlhf => openrlhf(),
             Self::DsChat => dschat(),
             Self::Rl4Glue => rl4glue(),
+            Self::Rloo => rloo(),
+            Self::Grpo => grpo(),
+            Self::DrGrpo => dr_grpo(),
+            Self::Dapo => dapo(),
         }
     }
 }
@@ -134,6 +163,11 @@ fn rllr() -> PpoConfig {
         top_p: 1.0,
         top_k: 0,
         max_new_tokens: 256,
+        overlong_buffer: None,
+        rollout_model: RolloutModel::Copy,
+        generation_batch_size: 64,
+        checkpointing: Checkpointing::None,
+        checks: PpoChecks::default(),
         seed: 0,
     }
 }
@@ -262,5 +296,82 @@ fn rl4glue() -> PpoConfig {
         critic: CriticKind::SharedHead,
         max_new_tokens: 32,
         ..rllr()
+    }
+}
+
+/// What group methods have in common: no value model, scores as they are, answers compared with each other.
+fn groups(kind: GroupAdvantage, group_size: usize, equal_groups: EqualGroups) -> PpoConfig {
+    PpoConfig {
+        optimizer: OptimizerConfig::AdamW(AdamSettings {
+            weight_decay: 0.0,
+            ..AdamSettings::default()
+        }),
+        learning_rate: 1e-6,
+        lr_schedule: LrSchedule::Linear,
+        score_normalization: ScoreNormalization::None,
+        advantage: AdvantageSource::Group {
+            group_size,
+            kind,
+            equal_groups,
+        },
+        advantage_whitening: AdvantageWhitening::None,
+        loss: PpoLossConfig {
+            ratio_threshold: NO_RATIO_GUARD,
+            ..PpoLossConfig::default()
+        },
+        critic: CriticKind::Absent,
+        ..rllr()
+    }
+}
+
+fn rloo() -> PpoConfig {
+    PpoConfig {
+        loss_aggregation: LossAggregation::SequenceMeanOfTokenSums,
+        kl_controller: KlController::Fixed { kl_coef: 0.05 },
+        reference: ReferenceKind::FrozenCopy,
+        ..groups(GroupAdvantage::Rloo, 2, EqualGroups::Keep)
+    }
+}
+
+fn grpo() -> PpoConfig {
+    PpoConfig {
+        batch_size: 64,
+        minibatch_size: 64,
+        kl_controller: KlController::Fixed { kl_coef: 0.0 },
+        reference: ReferenceKind::Absent,
+        max_new_tokens: 512,
+        ..groups(GroupAdvantage::Grpo, 8, EqualGroups::Keep)
+    }
+}
+
+fn dr_grpo() -> PpoConfig {
+    PpoConfig {
+        loss_aggregation: LossAggregation::SequenceMeanOfTokenSumsOverMaxLen { max_len: 512 },
+        advantage: AdvantageSource::Group {
+            group_size: 8,
+            kind: GroupAdvantage::DrGrpo,
+            equal_groups: EqualGroups::Keep,
+        },
+        ..grpo()
+    }
+}
+
+fn dapo() -> PpoConfig {
+    PpoConfig {
+        batch_size: 8192,
+        minibatch_size: 512,
+        lr_schedule: LrSchedule::Constant,
+        warmup: Warmup::Steps(20),
+        advantage: AdvantageSource::Group {
+            group_size: 16,
+            kind: GroupAdvantage::Grpo,
+            equal_groups: EqualGroups::DrawAgain { max_draws: 3 },
+        },
+        loss: PpoLossConfig {
+            clip_range_high: 0.28,
+            ..grpo().loss
+        },
+        overlong_buffer: Some(128),
+        ..grpo()
     }
 }

@@ -2,7 +2,8 @@ use rllr_reward::ScorePosition;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::rollout::{Responses, Rollout};
+use crate::responses::Responses;
+use crate::rollout::Rollout;
 
 /// Three responses of 3, 1 and 2 tokens, of at most 4.
 fn experience() -> Experience {

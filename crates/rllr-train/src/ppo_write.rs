@@ -1,0 +1,136 @@
+//! The policy writes: prompts in, responses out, with what the sampler said of their tokens.
+
+use rllr_model::{AdaptedLm, Decoding, Generation, GenerationConfig, Sampling, SpecialTokenIds, Uniforms};
+
+use crate::ppo::PpoTrainer;
+use crate::ppo_config::{PpoConfig, RolloutModel};
+use crate::ppo_error::PpoError;
+use crate::random_stream::{Purpose, random_stream};
+use crate::responses::Responses;
+use crate::rounding::to_f32;
+
+#[cfg(test)]
+mod tests;
+
+impl PpoConfig {
+    /// How responses are written: from the policy's own distribution at the temperature that scores them, as far as
+    /// `top_k` and `top_p` say nothing else. The padding id is never chosen, unless it also ends a response.
+    #[must_use]
+    pub fn generation_config(&self, tokens: &SpecialTokenIds) -> GenerationConfig {
+        let pad = tokens.pad.filter(|pad| !tokens.stop.contains(pad));
+        GenerationConfig {
+            max_new_tokens: self.max_new_tokens,
+            decoding: Decoding::Sampling(Sampling {
+                temperature: to_f32(self.temperature),
+                top_k: (self.top_k > 0).then_some(self.top_k),
+                top_p: to_f32(self.top_p),
+            }),
+            stop_token_ids: tokens.stop.clone(),
+            forbidden_token_ids: pad.into_iter().collect(),
+            ..GenerationConfig::default()
+        }
+    }
+}
+
+impl PpoTrainer {
+    /// The policy as it is now answers prompts; with group methods each of them several times, answers to one prompt
+    /// together.
+    ///
+    /// Random numbers are a function of the seed, the step and the draw, so a resumed run writes the same answers. How
+    /// many rows are written at a time does not change them.
+    ///
+    /// - `prompts`: token ids, without padding
+    /// - `tokens`: what ends a response, what is never written, and what begins a prompt
+    /// - `draw`: 0, and one more for each time that the same step writes again
+    ///
+    /// # Errors
+    ///
+    /// [`PpoError`] when prompts do not fit the model, begin twice, or the device fails.
+    pub async fn write(
+        &self,
+        prompts: &[Vec<u32>],
+        tokens: &SpecialTokenIds,
+        draw: usize,
+    ) -> Result<Responses, PpoError> {
+        let config = &self.config;
+        let group_size = config.advantage.group_size();
+        let prompts: Vec<Vec<u32>> = prompts
+            .iter()
+            .flat_map(|prompt| std::iter::repeat_n(prompt.clone(), group_size))
+            .collect();
+        check_prompts(&prompts, tokens)?;
+        let generation_config = config.generation_config(tokens);
+        let mut rng = random_stream(config.seed, Purpose::Responses, self.state.step as u64, draw);
+        let uniforms = Uniforms::draw(&generation_config, prompts.len(), &mut rng);
+        let policy = self.models.policy();
+        let rows = config.generation_batch_size;
+        let generation = match config.rollout_model {
+            RolloutModel::Copy => {
+                let copy = policy.for_decoding();
+                generate(copy.as_lm(), &prompts, &generation_config, &uniforms, rows).await?
+            }
+            RolloutModel::Policy => generate(policy, &prompts, &generation_config, &uniforms, rows).await?,
+        };
+        let responses =
+            Responses::from_generation(prompts, generation, config.temperature, config.max_new_tokens)?;
+        check_tokens(&responses, &generation_config)?;
+        Ok(responses)
+    }
+}
+
+/// Writes some rows at a time; each row has random numbers of its own.
+async fn generate(
+    lm: AdaptedLm<'_>,
+    prompts: &[Vec<u32>],
+    config: &GenerationConfig,
+    uniforms: &Uniforms,
+    rows: usize,
+) -> Result<Generation, PpoError> {
+    let mut parts = Vec::new();
+    for (index, prompts) in prompts.chunks(rows).enumerate() {
+        let start = index * rows;
+        let uniforms = uniforms.rows(start..start + prompts.len());
+        let mut generating = lm.start_generation(prompts, config, &uniforms)?;
+        generating.run().await?;
+        parts.push(generating.finish().await?);
+    }
+    Ok(Generation::concat(parts))
+}
+
+/// There are prompts, and each begins at most once: a template that writes the token and a tokenizer that adds it make
+/// two of them.
+fn check_prompts(prompts: &[Vec<u32>], tokens: &SpecialTokenIds) -> Result<(), PpoError> {
+    if prompts.is_empty() {
+        return Err(crate::responses::ResponsesError::Empty.into());
+    }
+    let Some(bos) = tokens.bos else {
+        return Ok(());
+    };
+    for (row, prompt) in prompts.iter().enumerate() {
+        let found = prompt.iter().filter(|&&id| id == bos).count();
+        if found > 1 {
+            return Err(PpoError::BeginsTwice {
+                row,
+                bos,
+                found,
+                prompt: prompt.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What must not be written was not.
+fn check_tokens(responses: &Responses, config: &GenerationConfig) -> Result<(), PpoError> {
+    for (row, response) in responses.responses().iter().enumerate() {
+        let is_forbidden = |id: &u32| config.forbidden_token_ids.contains(id);
+        if let Some(slot) = response.iter().position(is_forbidden) {
+            return Err(PpoError::Forbidden {
+                slot,
+                found: response[slot],
+                sample: responses.sample(row, f32::NAN),
+            });
+        }
+    }
+    Ok(())
+}
