@@ -1,7 +1,8 @@
 //! Training of language models: next-token steps, the equations of reinforcement learning, and the check that a device
 //! computes them right.
 //!
-//! Start with [`LmTrainer::step`]; [`self_check`] runs it on two devices and compares. The equations in reading order:
+//! Start with [`LmTrainer::step`]; [`self_check`] runs it on two devices and compares. [`SftTrainer`],
+//! [`RewardTrainer`] and [`DistillationTrainer`] go the same way, [`PpoTrainer`] a longer one. Its equations in order:
 //! [`gae`] says how good each token was, [`ppo_loss`] turns that into a loss, [`LossAggregation`] says how much each
 //! token counts. What is differentiated is a function of tensors; what is computed once per rollout is a function of
 //! slices on the host, for the reasons that the module of [`gae`] gives.
@@ -39,6 +40,13 @@ mod sft_models;
 mod sft;
 mod response_loss;
 mod sft_step;
+mod reward_pair;
+mod reward_config;
+mod reward_models;
+mod reward_trainer;
+mod pair_batch;
+mod reward_step;
+mod label_sensitivity;
 mod rollout;
 mod actor_critic;
 mod ppo_config;
@@ -54,6 +62,9 @@ mod ppo_error;
 mod ppo_metrics;
 mod dpo_loss;
 mod distillation_loss;
+mod distillation_config;
+mod distillation;
+mod divergence_loss;
 mod self_check;
 mod rounding;
 
@@ -67,6 +78,8 @@ pub use actor_critic::{
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use batch_plan::{BatchOrder, BatchPlan, padding_share};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
+pub use distillation::{DistillationError, DistillationTrainer, Teacher};
+pub use distillation_config::{DistillationConfig, Divergence, OnPolicyShare};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
 pub use gradients::{StepGradients, clip_by_global_norm, gather_gradients, global_norm};
@@ -75,6 +88,7 @@ pub use group_advantage::{
     moments,
 };
 pub use kl_controller::KlController;
+pub use label_sensitivity::SensitivityRows;
 pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
@@ -98,6 +112,11 @@ pub use ppo_metrics::{OWN_METRICS, PpoMetrics};
 pub use ppo_stats::PpoStats;
 pub use ppo_step::{PpoState, PpoStep};
 pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit};
+pub use reward_config::{RewardConfig, RewardLoss};
+pub use reward_models::{RewardModels, TrainedReward};
+pub use reward_pair::{RewardPair, RewardPairError};
+pub use reward_step::{RewardMetrics, RewardStep, RewardTrainingError};
+pub use reward_trainer::RewardTrainer;
 pub use rollout::{Responses, ResponsesError, Rollout, Sample};
 pub use scored_loss::ScoreArguments;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
