@@ -1,5 +1,7 @@
 //! Golden files: numbers of reference programs, in the layout of `tests/golden/README.md`.
 
+pub mod supervised;
+
 /// The files of one training case, read from disk natively and built in on wasm.
 pub struct TrainStepFiles {
     /// Name of the case's folder.

@@ -10,6 +10,7 @@ mod numbers;
 pub mod model_cases;
 pub mod stories;
 pub mod lora_cases;
+pub mod supervised_cases;
 pub mod ppo_trace;
 pub mod ppo_trl072;
 pub mod train_step;

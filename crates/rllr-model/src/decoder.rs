@@ -1,6 +1,6 @@
 //! The decoder: embedding, blocks, normalisation.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{FloatDType, Int, Tensor};
 
@@ -95,6 +95,18 @@ impl Decoder {
     #[must_use]
     pub fn num_blocks(&self) -> usize {
         self.layers.len()
+    }
+
+    /// The embedding, `[vocab_size, d_model]`.
+    #[must_use]
+    pub fn embedding(&self) -> &Param<Tensor<2>> {
+        &self.embed_tokens.weight
+    }
+
+    /// Number of token ids that the decoder can read.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        self.embed_tokens.weight.dims()[0]
     }
 
     /// What the blocks share in a forward pass over `input`.

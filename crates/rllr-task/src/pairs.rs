@@ -16,6 +16,7 @@
 mod builder;
 mod corrupt;
 mod judged;
+mod probes;
 mod report;
 mod truncate;
 
@@ -32,6 +33,7 @@ use builder::{Builder, Side};
 
 pub use corrupt::{Corruption, corrupted_rationale_pairs};
 pub use judged::judged_rationale_pairs;
+pub use probes::{SensitivityProbe, sensitivity_probes};
 pub use report::{DropReason, PairReport};
 pub use truncate::truncate_prompts;
 
@@ -61,7 +63,7 @@ pub struct PreferencePair {
 /// What the responses of a pair differ in, by construction.
 ///
 /// [`crate::mismatch`] finds it out for pairs of unknown origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairKind {
     /// The labels differ.

@@ -1,7 +1,8 @@
 //! Training of language models: next-token steps, the equations of reinforcement learning, and the check that a device
 //! computes them right.
 //!
-//! Start with [`LmTrainer::step`]; [`self_check`] runs it on two devices and compares. The equations in reading order:
+//! Start with [`LmTrainer::step`]; [`self_check`] runs it on two devices and compares. [`SftTrainer`],
+//! [`RewardTrainer`] and [`DistillationTrainer`] go the same way, [`PpoTrainer`] a longer one. Its equations in order:
 //! [`gae`] says how good each token was, [`ppo_loss`] turns that into a loss, [`LossAggregation`] says how much each
 //! token counts. What is differentiated is a function of tensors; what is computed once per rollout is a function of
 //! slices on the host, for the reasons that the module of [`gae`] gives.
@@ -40,6 +41,13 @@ mod sft;
 mod response_loss;
 mod sft_step;
 mod responses;
+mod reward_pair;
+mod reward_config;
+mod reward_models;
+mod reward_trainer;
+mod pair_batch;
+mod reward_step;
+mod label_sensitivity;
 mod rollout;
 mod actor_critic;
 mod fingerprint;
@@ -70,6 +78,9 @@ mod checkpoint_error;
 mod run_event;
 mod run;
 mod next_token_stage;
+mod distillation_config;
+mod distillation;
+mod divergence_loss;
 mod self_check;
 mod rounding;
 
@@ -86,6 +97,8 @@ pub use checkpoint::{CHECKPOINT_FORMAT, ConfigKeys, FileCheck, Manifest, config_
 pub use checkpoint_error::{CheckpointError, StoreError};
 pub use checkpoint_store::{CheckpointStore, MemoryStore};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
+pub use distillation::{DistillationError, DistillationTrainer, Teacher};
+pub use distillation_config::{DistillationConfig, Divergence, OnPolicyShare};
 pub use distillation_loss::{generalized_jsd, jsd_terms};
 pub use dpo_loss::{DpoLoss, PairLogProbs, dpo_losses, implicit_rewards};
 pub use gradients::{StepGradients, clip_by_global_norm, gather_gradients, global_norm};
@@ -94,6 +107,7 @@ pub use group_advantage::{
     moments,
 };
 pub use kl_controller::KlController;
+pub use label_sensitivity::SensitivityRows;
 pub use learning_rate::{LrPlan, LrSchedule};
 pub use lm_trainer::{LmStep, LmStepMetrics, LmTrainer, LmTrainerConfig};
 pub use loss_aggregation::{LossAggregation, weighted_sum};
@@ -127,6 +141,11 @@ pub use rollout::Rollout;
 pub use run::{Best, BestMetric, CheckpointConfig, Run, RunConfig, RunError, Stage, StepReport};
 pub use run_event::{Metrics, RunEvent, RunSample};
 pub use scored_loss::{ScoreArguments, argument};
+pub use reward_config::{RewardConfig, RewardLoss};
+pub use reward_models::{RewardModels, TrainedReward};
+pub use reward_pair::{RewardPair, RewardPairError};
+pub use reward_step::{RewardMetrics, RewardStep, RewardTrainingError};
+pub use reward_trainer::RewardTrainer;
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use sft::SftTrainer;
 pub use sft_config::{AdapterDropout, SftConfig};

@@ -47,7 +47,8 @@ pub enum PromptAndResponseError {
     NoEos,
     /// A response that does not end.
     #[error(
-        "the response {response:?} to prompt {prompt:?} ends with token {found}, expected EOS, token {eos}"
+        "the response {response:?} to prompt {prompt:?} ends with token {found}, expected EOS{}",
+        shown(*eos)
     )]
     NotEnded {
         /// Token ids of the prompt.
@@ -56,8 +57,8 @@ pub enum PromptAndResponseError {
         response: Vec<u32>,
         /// Its last token.
         found: u32,
-        /// The token that ends responses.
-        eos: u32,
+        /// The token that ends responses, where it is known.
+        eos: Option<u32>,
     },
     /// BOS elsewhere than at the start: mostly a template and a tokenizer that both add it.
     #[error("token {position} of {tokens:?} is BOS, token {bos}, expected it at the start only")]
@@ -72,6 +73,10 @@ pub enum PromptAndResponseError {
     /// The texts have no tokens, or too many.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+}
+
+fn shown(eos: Option<u32>) -> String {
+    eos.map_or_else(String::new, |eos| format!(", token {eos}"))
 }
 
 impl PromptAndResponse {
@@ -92,7 +97,7 @@ impl PromptAndResponse {
                 prompt,
                 response,
                 found,
-                eos,
+                eos: Some(eos),
             }),
             _ => Self::checked(prompt, response, special, true),
         }

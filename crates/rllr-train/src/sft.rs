@@ -11,6 +11,9 @@ use rllr_model::BatchError;
 
 use crate::actor_critic::total_change;
 use crate::checkpointing::{DecoderPass, gradients};
+use crate::distillation::Teacher;
+use crate::distillation_config::Divergence;
+use crate::divergence_loss::{OutputLayer, divergence_loss};
 use crate::gradients::{StepGradients, gather_gradients};
 use crate::optimization::{Optimization, PendingUpdate, TrainerState};
 use crate::prompt_and_response::PromptAndResponse;
@@ -27,6 +30,25 @@ pub struct SftTrainer {
     models: SftModels,
     optimization: Optimization,
     config: SftConfig,
+    objective: Objective,
+}
+
+/// What a response is to teach.
+pub(crate) enum Objective {
+    /// Its own tokens.
+    Responses,
+    /// A teacher's distributions over its tokens: distillation.
+    Divergence(Box<Teacher>, Divergence),
+}
+
+/// What the backward passes of a step leave behind.
+struct Passes {
+    gradients: StepGradients,
+    /// By micro-batch: its part of the loss, `[1]`, and its first example.
+    losses: Vec<(Tensor<1>, SftSample)>,
+    /// Right tokens by micro-batch, `[1]`.
+    num_right: Vec<Tensor<1>>,
+    response_tokens: usize,
 }
 
 impl SftTrainer {
@@ -60,7 +82,12 @@ impl SftTrainer {
             optimization: Optimization::resume(config.optimization(total_steps), optimizer, state),
             models,
             config,
+            objective: Objective::Responses,
         })
+    }
+
+    pub(crate) fn with_objective(self, objective: Objective) -> Self {
+        Self { objective, ..self }
     }
 
     /// The models in their present state.
@@ -94,13 +121,58 @@ impl SftTrainer {
     /// [`SftError`] for a batch without examples, a response without its end, and ids that the model does not have. The
     /// trainer is then unchanged.
     pub fn step(&mut self, batch: &[PromptAndResponse]) -> Result<SftStep, SftError> {
-        let step_tokens = check_batch(batch)?;
+        // 1. How surprised is the model by the responses? The gradients of all parts of the batch, added up.
+        let Passes {
+            gradients,
+            losses,
+            num_right,
+            response_tokens,
+        } = self.passes(batch)?;
+
+        // 2. Update.
+        let trained = self.models.trained();
+        let is_first_change = self.optimization.is_first_change();
+        let learning_rate = self.optimization.learning_rate();
+        let updated = self.optimization.update(trained, gradients.gradients);
+        let changes = if is_first_change {
+            vec![("trained model", total_change(trained, &updated))]
+        } else {
+            Vec::new()
+        };
+        self.models.set_trained(updated);
+        let state = &mut self.optimization.state;
+        state.num_tokens += batch.iter().map(|example| example.len() as u64).sum::<u64>();
+        Ok(SftStep {
+            update: PendingUpdate {
+                losses,
+                grad_norm: gradients.norm,
+                changes,
+            },
+            num_right,
+            response_tokens,
+            step: state.step,
+            learning_rate,
+            num_tokens: state.num_tokens,
+        })
+    }
+
+    /// The gradients that [`SftTrainer::step`] would update with.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn gradients(&self, batch: &[PromptAndResponse]) -> Result<StepGradients, SftError> {
+        Ok(self.passes(batch)?.gradients)
+    }
+
+    fn passes(&self, batch: &[PromptAndResponse]) -> Result<Passes, SftError> {
+        let response_tokens = self.check_batch(batch)?;
         let models = &self.models;
 
         // 1. The batch is cut into parts that fit into memory.
         let lengths: Vec<usize> = batch.iter().map(PromptAndResponse::len).collect();
         let micro_batches = self.config.micro_batching.cut(&lengths);
-        let tokens = micro_batches
+        let inputs = micro_batches
             .iter()
             .map(|rows| {
                 let examples: Vec<&PromptAndResponse> = rows.iter().map(|&row| &batch[row]).collect();
@@ -108,44 +180,23 @@ impl SftTrainer {
             })
             .collect::<Result<Vec<_>, BatchError>>()?;
 
-        // 2. How surprised is the model by each token of the responses? The parts' gradients are added up.
+        // 2. Their gradients are added up: each token counts 1 / number of response tokens of the step.
         let (mut losses, mut num_right) = (Vec::new(), Vec::new());
         let mut dropout_seeds = dropout_seeds(self.config.seed, self.optimization.state.step);
-        let parts = micro_batches.iter().zip(&tokens).map(|(rows, tokens)| {
-            let seed = dropout_seeds.next_u64();
-            let (found, [loss, right]) = self.backward(tokens, step_tokens, seed);
+        let parts = micro_batches.iter().zip(&inputs).map(|(rows, input)| {
+            let (found, [loss, right]) = self.backward(input, response_tokens, dropout_seeds.next_u64());
             let row = rows[0];
             let example = batch[row].clone();
             losses.push((loss, SftSample { row, example }));
             num_right.push(right);
             found
         });
-        let max_grad_norm = self.optimization.max_grad_norm();
-        let StepGradients { gradients, norm } = gather_gradients(models.trained(), parts, max_grad_norm);
-
-        // 3. Update.
-        let is_first_change = self.optimization.is_first_change();
-        let learning_rate = self.optimization.learning_rate();
-        let updated = self.optimization.update(models.trained(), gradients);
-        let changes = if is_first_change {
-            vec![("trained model", total_change(models.trained(), &updated))]
-        } else {
-            Vec::new()
-        };
-        self.models.set_trained(updated);
-        let state = &mut self.optimization.state;
-        state.num_tokens += lengths.iter().map(|&len| len as u64).sum::<u64>();
-        Ok(SftStep {
-            update: PendingUpdate {
-                losses,
-                grad_norm: norm,
-                changes,
-            },
+        let gradients = gather_gradients(models.trained(), parts, self.optimization.max_grad_norm());
+        Ok(Passes {
+            gradients,
+            losses,
             num_right,
-            response_tokens: step_tokens,
-            step: state.step,
-            learning_rate,
-            num_tokens: state.num_tokens,
+            response_tokens,
         })
     }
 
@@ -167,26 +218,48 @@ impl SftTrainer {
             input: &tokens.input,
         };
         gradients(self.config.checkpointing, pass, self.models.trained(), |hidden| {
+            let student = OutputLayer {
+                hidden,
+                weight: lm.base().output_weight(),
+            };
             let ResponseLoss {
                 value,
                 surrogate,
                 num_right,
-            } = response_loss(hidden, lm.base().output_weight(), tokens, step_tokens);
+            } = self.objective.loss(student, tokens, step_tokens);
             (surrogate, [value, num_right])
         })
     }
+
+    /// Checks a batch, and counts the tokens of its responses.
+    fn check_batch(&self, batch: &[PromptAndResponse]) -> Result<usize, SftError> {
+        if batch.is_empty() {
+            return Err(SftError::Empty);
+        }
+        // The tokens of a response that was cut off may be learnt from a teacher; from the data, all must end.
+        let unended = batch.iter().position(|example| !example.ended());
+        if let (Objective::Responses, Some(row)) = (&self.objective, unended) {
+            let example = batch[row].clone();
+            return Err(SftError::NotEnded(SftSample { row, example }));
+        }
+        Ok(batch.iter().map(|example| example.response().len()).sum())
+    }
 }
 
-/// Checks a batch, and counts the tokens of its responses.
-fn check_batch(batch: &[PromptAndResponse]) -> Result<usize, SftError> {
-    if batch.is_empty() {
-        return Err(SftError::Empty);
+impl Objective {
+    fn loss(&self, student: OutputLayer, tokens: &ResponseTokens, step_tokens: usize) -> ResponseLoss {
+        match self {
+            Self::Responses => response_loss(student.hidden, student.weight, tokens, step_tokens),
+            Self::Divergence(teacher, divergence) => {
+                let lm = teacher.lm();
+                let teacher = OutputLayer {
+                    hidden: lm.hidden_states(&tokens.input),
+                    weight: lm.base().output_weight(),
+                };
+                divergence_loss(student, teacher, tokens, step_tokens, *divergence)
+            }
+        }
     }
-    if let Some(row) = batch.iter().position(|example| !example.ended()) {
-        let example = batch[row].clone();
-        return Err(SftError::NotEnded(SftSample { row, example }));
-    }
-    Ok(batch.iter().map(|example| example.response().len()).sum())
 }
 
 /// A step has a stream of random numbers of its own, so a run that is resumed drops what it would have.

@@ -3,7 +3,7 @@
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
 use rllr_tests::{generation_cases, golden, lora_cases, model_cases};
-use rllr_tests::{stories, tokenizers};
+use rllr_tests::{stories, supervised_cases, tokenizers};
 use rllr_train::self_check;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
@@ -72,6 +72,22 @@ async fn golden_lora_on_the_cpu() {
 async fn golden_lora_on_webgpu() {
     let cases = golden::lora_cases().unwrap();
     lora_cases::check_all(&cases, &gpu().await, lora_cases::Tolerance::GPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_sft_and_reward_training_on_the_cpu() {
+    let cases = golden::supervised::cases().unwrap();
+    supervised_cases::check_all(&cases, &cpu(), supervised_cases::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_sft_and_reward_training_on_webgpu() {
+    let cases = golden::supervised::cases().unwrap();
+    supervised_cases::check_all(&cases, &gpu().await, supervised_cases::Tolerance::GPU)
         .await
         .unwrap();
 }

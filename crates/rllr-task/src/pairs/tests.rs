@@ -11,6 +11,7 @@ use crate::example::Input;
 use crate::mismatch::{Mismatch, PairClass, classify_pair};
 use crate::task::Tasks;
 
+mod probes;
 mod rationale_sensitive;
 
 fn tasks() -> Tasks {
