@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, evaluate, pairs, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, run, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Let a model answer labelled texts and say how good the answers are.
     Eval(evaluate::EvalArgs),
+    /// Compare the methods: fine-tuning, reward models, reinforcement learning, evaluation, on embedded tasks.
+    Run(run::RunArgs),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
 }
@@ -41,6 +43,7 @@ impl Cli {
             Command::Pairs(args) => pairs::run(args),
             Command::Convert(args) => convert::run(&args),
             Command::Eval(args) => evaluate::run(&args),
+            Command::Run(args) => run::run(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
         }
     }

@@ -9,6 +9,7 @@ pub mod convert;
 pub mod model_directory;
 pub mod tokenizer;
 pub mod evaluate;
+pub mod run;
 pub mod doctor;
 pub mod devices;
 pub mod exit;

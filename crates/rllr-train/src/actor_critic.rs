@@ -310,6 +310,23 @@ impl PpoModels {
         Ok(found)
     }
 
+    /// The reference, where it is weights of its own.
+    pub(crate) fn reference_copy(&self) -> Option<Actor> {
+        match &self.reference {
+            Reference::FrozenCopy(lm) => Some(Actor::Full(lm.clone())),
+            Reference::FrozenAdapter(adapter) => Some(Actor::Adapter(adapter.clone())),
+            Reference::AdaptersOff | Reference::Absent => None,
+        }
+    }
+
+    /// From now on the policy is held to this.
+    pub(crate) fn set_reference(&mut self, reference: Actor) {
+        self.reference = match reference {
+            Actor::Full(lm) => Reference::FrozenCopy(lm.valid()),
+            Actor::Adapter(adapter) => Reference::FrozenAdapter(adapter.valid()),
+        };
+    }
+
     pub(crate) fn set_trained(&mut self, trained: ActorCritic) {
         self.trained = trained;
     }

@@ -81,6 +81,7 @@ mod next_token_stage;
 mod distillation_config;
 mod distillation;
 mod divergence_loss;
+pub mod pipeline;
 mod self_check;
 mod rounding;
 

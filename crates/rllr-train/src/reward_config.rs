@@ -150,7 +150,6 @@ impl RewardConfig {
 
     pub(crate) fn optimization(&self, total_steps: usize) -> OptimizationSettings {
         OptimizationSettings {
-            optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             lr_plan: LrPlan {
                 schedule: self.lr_schedule,

@@ -1,0 +1,135 @@
+//! The table at the end of a comparison: means over seeds, with intervals.
+
+use super::compare::{Method, MethodResult};
+use crate::data::output::{percent, print_json, table};
+use crate::terminal::say;
+
+/// Two-sided 97.5 % quantiles of Student's t with 1 to 10 degrees of freedom.
+const STUDENT: [f64; 10] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+];
+
+/// Prints the results: JSON lines for programs, a table for people.
+///
+/// # Errors
+///
+/// When they cannot be written.
+pub(super) fn print(results: &[MethodResult], json: bool) -> anyhow::Result<()> {
+    if json {
+        return results.iter().try_for_each(print_json);
+    }
+    let mut tasks: Vec<&str> = results.iter().map(|result| result.held_out.task.as_str()).collect();
+    tasks.dedup();
+    for task in tasks {
+        let of_task: Vec<&MethodResult> = results
+            .iter()
+            .filter(|result| result.held_out.task == task)
+            .collect();
+        print_task(task, &of_task);
+    }
+    Ok(())
+}
+
+fn print_task(task: &str, results: &[&MethodResult]) {
+    let seeds = {
+        let mut seeds: Vec<u64> = results.iter().map(|result| result.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds.len()
+    };
+    let floors: Vec<f64> = results.iter().map(|result| result.floor).collect();
+    let first = results.first().map_or(0, |result| result.held_out.n);
+    say!(
+        "\n{task}, {seeds} seeds, {first} held-out examples; counting words reaches {}",
+        mean(&floors).map_or("-".to_owned(), percent)
+    );
+    let header = [
+        "method",
+        "held out",
+        "95 % interval",
+        "test items",
+        "no answer",
+        "RM on label pairs",
+        "RM on rationale pairs",
+        "label sensitivity",
+        "seconds",
+    ];
+    let rows = Method::ALL.into_iter().filter_map(|method| {
+        let of_method: Vec<&MethodResult> = results
+            .iter()
+            .copied()
+            .filter(|result| result.method == method)
+            .collect();
+        (!of_method.is_empty()).then(|| row(method, &of_method))
+    });
+    say!("{}", table(&header, rows.collect()));
+}
+
+fn row(method: Method, results: &[&MethodResult]) -> Vec<String> {
+    let of = |value: fn(&MethodResult) -> f64| -> Vec<f64> {
+        results.iter().map(|result| value(result)).collect()
+    };
+    let shown = |values: &[f64]| mean(values).map_or("-".to_owned(), percent);
+    let accuracies = of(|result| result.held_out.accuracy);
+    // The model that rewards what the method is named after comes first.
+    let of_models = |name: &str| -> String {
+        let values: Vec<f64> = results
+            .iter()
+            .flat_map(|result| result.reward_models.values())
+            .filter_map(|metrics| metrics.get(name).copied())
+            .collect();
+        match mean(&values) {
+            Some(value) if name.ends_with("accuracy") => percent(value),
+            Some(value) => format!("{value:.2}"),
+            None => "-".to_owned(),
+        }
+    };
+    let interval = match interval(&accuracies, results) {
+        Some([lo, hi]) => format!("{} to {}", percent(lo), percent(hi)),
+        None => "-".to_owned(),
+    };
+    vec![
+        method.name().to_owned(),
+        shown(&accuracies),
+        interval,
+        shown(&of(|result| result.test.accuracy)),
+        shown(&of(|result| result.held_out.invalid_rate)),
+        of_models("eval_label_accuracy"),
+        of_models("eval_rationale_accuracy"),
+        of_models("eval_label_sensitivity"),
+        mean(&of(|result| result.seconds)).map_or("-".to_owned(), |seconds| format!("{seconds:.0}")),
+    ]
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// 95 % interval of the mean over seeds by Student's t; of one seed the bootstrap interval over its examples.
+fn interval(values: &[f64], results: &[&MethodResult]) -> Option<[f64; 2]> {
+    let mean = mean(values)?;
+    if let [only] = results {
+        return Some(only.held_out.accuracy_ci95);
+    }
+    let count = values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let quantile = STUDENT.get(values.len() - 2).copied().unwrap_or(1.96);
+    let half = quantile * (variance / count).sqrt();
+    Some([mean - half, mean + half])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: mean 0.7 and standard deviation 0.1 of three seeds give 4.303 · 0.1 / √3.
+    #[test]
+    fn intervals_over_seeds_are_students() {
+        let values = [0.6, 0.7, 0.8];
+        let mean_and_half = 4.303 * 0.1 / 3f64.sqrt();
+        let [lo, hi] = interval(&values, &[]).unwrap();
+        assert!((lo - (0.7 - mean_and_half)).abs() < 1e-9, "{lo}");
+        assert!((hi - (0.7 + mean_and_half)).abs() < 1e-9, "{hi}");
+        assert_eq!(interval(&[], &[]), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! From responses to the parts of their scores.
+
+use rllr_model::tokenizer::SpecialTokens;
+use rllr_model::{Tokenizer, TokenizerError};
+use rllr_reward::{Part, Reward, RewardError, ScoreParts, Verdict};
+use rllr_task::{Answer, Label, Metric, ResponseFormat, Task};
+
+use crate::micro_batching::MicroBatching;
+use crate::reward_models::RewardModels;
+use crate::reward_step::RewardTrainingError;
+use crate::responses::Responses;
+
+/// Scores the responses of a policy: two reward models, and a rule that reads the label.
+///
+/// Only the parts that the reward reads are computed, and the verdicts, which cost nothing and are logged.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// What the policy is rewarded for.
+    pub reward: Reward,
+    /// The label-sensitive reward model.
+    pub label_model: Option<&'a RewardModels>,
+    /// The rationale-sensitive reward model.
+    pub rationale_model: Option<&'a RewardModels>,
+    /// The task whose labels the rule knows.
+    pub task: &'a Task,
+    /// Makes text of the responses.
+    pub tokenizer: &'a Tokenizer,
+    /// Layout of the responses.
+    pub format: ResponseFormat,
+    /// How many responses go through a reward model at once. Memory only.
+    pub micro_batching: MicroBatching,
+}
+
+/// Why responses have no score.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// Tokens are no text.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A reward model cannot score.
+    #[error(transparent)]
+    Model(#[from] RewardTrainingError),
+    /// The parts make no score.
+    #[error(transparent)]
+    Reward(#[from] RewardError),
+}
+
+/// Scores of a rollout, and what they are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// What the responses earn, `[batch]`.
+    pub scores: Vec<f32>,
+    /// The parts.
+    pub parts: ScoreParts,
+    /// The responses as text, `[batch]`.
+    pub texts: Vec<String>,
+}
+
+impl Judge<'_> {
+    /// Scores responses.
+    ///
+    /// - `gold`: the right label of each, `[batch]`
+    /// - `group_size`: number of responses to each prompt, which stand together
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] when a reward model is missing or fails.
+    pub async fn judge(
+        &self,
+        responses: &Responses,
+        gold: &[Label],
+        group_size: usize,
+    ) -> Result<Judged, JudgeError> {
+        let decode = |tokens: &Vec<u32>| self.tokenizer.decode(tokens, SpecialTokens::Skip);
+        let texts: Vec<String> = responses
+            .responses()
+            .iter()
+            .map(decode)
+            .collect::<Result<_, _>>()?;
+        let verdicts = texts
+            .iter()
+            .zip(gold)
+            .map(|(text, gold)| self.verdict(text, *gold));
+        let parts = ScoreParts {
+            label_scores: self.part(Part::LabelScores, self.label_model, responses).await?,
+            rationale_scores: self
+                .part(Part::RationaleScores, self.rationale_model, responses)
+                .await?,
+            verdicts: Some(verdicts.collect()),
+        };
+        Ok(Judged {
+            scores: self.reward.scores(&parts, group_size)?,
+            parts,
+            texts,
+        })
+    }
+
+    /// Scores of one reward model, where the reward reads them.
+    async fn part(
+        &self,
+        part: Part,
+        model: Option<&RewardModels>,
+        responses: &Responses,
+    ) -> Result<Option<Vec<f32>>, JudgeError> {
+        let Some(model) = model.filter(|_| self.reward.reads().contains(&part)) else {
+            return Ok(None);
+        };
+        let rows: Vec<Vec<u32>> = responses
+            .prompts()
+            .iter()
+            .zip(responses.responses())
+            .map(|(prompt, response)| [&prompt[..], response].concat())
+            .collect();
+        Ok(Some(model.score(&rows, self.micro_batching).await?))
+    }
+
+    /// What a rule says of a response's label.
+    #[expect(clippy::cast_possible_truncation, reason = "grades are small numbers")]
+    fn verdict(&self, text: &str, gold: Label) -> Verdict {
+        let found = Answer::parse(text, self.task, self.format)
+            .ok()
+            .map(|answer| answer.label());
+        let graded = matches!(self.task.metric, Metric::Correlation);
+        let grade = |label: Label| self.task.value(label).map(|value| value as f32);
+        match (found, graded) {
+            (None, false) => Verdict::Unparsable,
+            (None, true) => Verdict::UnparsableGrade,
+            (Some(found), true) => match (grade(found), grade(gold)) {
+                (Some(predicted), Some(gold)) => Verdict::Graded { predicted, gold },
+                _ => Verdict::UnparsableGrade,
+            },
+            (Some(found), false) if found == gold => Verdict::Right,
+            (Some(_), false) => Verdict::Wrong,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! From a task's examples to tokens.
+
+use rllr_model::tokenizer::{Cut, LengthLimit};
+use rllr_model::{Tokenizer, TokenizerError};
+use rllr_task::pairs::{
+    Corruption, PairConfig, PairError, PairKind, PreferencePair, SensitivityProbe, corrupted_rationale_pairs,
+    label_sensitive_pairs, sensitivity_probes,
+};
+use rllr_task::rationale::explanations;
+use rllr_task::{Answer, Example, Label, Prompt, PromptError, ResponseFormat, Task};
+
+use crate::label_sensitivity::SensitivityRows;
+use crate::prompt_and_response::{PromptAndResponse, PromptAndResponseError};
+use crate::reward_pair::{RewardPair, RewardPairError};
+
+/// How a task's examples become tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Material<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// Cuts texts into tokens.
+    pub tokenizer: &'a Tokenizer,
+    /// Layout of the responses.
+    pub format: ResponseFormat,
+    /// Index of the prompt's wording.
+    pub wording: usize,
+    /// Most tokens of a prompt with its response; prompts are cut, responses never.
+    pub max_tokens: usize,
+}
+
+/// What the policy is asked in reinforcement learning, with the answer that a rule may compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The example's id.
+    pub id: String,
+    /// Token ids of the prompt.
+    pub prompt: Vec<u32>,
+    /// The gold label.
+    pub gold: Label,
+}
+
+/// Why examples do not become tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// An example does not fit the task.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// No pairs can be built.
+    #[error(transparent)]
+    Pairs(#[from] PairError),
+    /// A text has no tokens, or too many.
+    #[error(transparent)]
+    Tokens(#[from] PromptAndResponseError),
+    /// The sides of a pair have no tokens, or the same.
+    #[error(transparent)]
+    Pair(#[from] RewardPairError),
+    /// A prompt has no tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A demonstration with rationale needs one for the gold label.
+    #[error("example `{id}`: found no rationale for its label `{label}`, expected one")]
+    NoRationale {
+        /// The example's id.
+        id: String,
+        /// Its label.
+        label: String,
+    },
+}
+
+impl Material<'_> {
+    /// What supervised fine-tuning learns: prompt, and gold label with its rationale where the format has one.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError`] for examples that do not fit the task, without a rationale, or too long.
+    pub fn demonstrations(&self, examples: &[Example]) -> Result<Vec<PromptAndResponse>, MaterialError> {
+        let demonstration = |example: &Example| {
+            let gold = self.task.gold_label(example).map_err(PromptError::from)?;
+            let answer = Answer::new(&self.rationale(example, gold)?, gold);
+            let prompt = self.task.prompt(example, self.wording, self.format)?.text;
+            self.tokens(&prompt, &answer.print(self.task, self.format))
+        };
+        examples.iter().map(demonstration).collect()
+    }
+
+    /// Pairs of one kind with the tokens of both sides: the gold label with its rationale against a wrong label with
+    /// the rationale for it, or against the gold label with the rationale of another example.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError`] for examples that do not fit the task or are too long.
+    pub fn pairs(
+        &self,
+        kind: PairKind,
+        examples: &[Example],
+        rng: &mut impl rand::Rng,
+    ) -> Result<Vec<RewardPair>, MaterialError> {
+        let config = self.pair_config();
+        // No limit here: the tokens' own limit cuts prompts below.
+        let length = |_: &str| 0;
+        let built = match kind {
+            PairKind::Label => label_sensitive_pairs(self.task, examples, &config, length, rng)?,
+            PairKind::Rationale => {
+                let corruption = Corruption::OtherExample;
+                corrupted_rationale_pairs(self.task, examples, corruption, &config, length, rng)?
+            }
+        };
+        let tokens = |pair: PreferencePair| {
+            let sides = [&pair.chosen[..], &pair.rejected[..]];
+            RewardPair::from_texts(self.tokenizer, pair.id, &pair.prompt, sides, &self.limit())
+        };
+        Ok(built.pairs.into_iter().map(tokens).collect::<Result<_, _>>()?)
+    }
+
+    /// What shows whether a reward model looks at labels or at rationales.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError`] for examples that do not fit the task or are too long.
+    pub fn probes(&self, examples: &[Example]) -> Result<Vec<SensitivityRows>, MaterialError> {
+        let probes = sensitivity_probes(self.task, examples, &self.pair_config())?;
+        let rows = |probe: SensitivityProbe| -> Result<SensitivityRows, MaterialError> {
+            let tokens = |response: &str| self.tokens(&probe.prompt, response);
+            Ok(SensitivityRows {
+                response: tokens(&probe.response)?.tokens(),
+                label_flipped: tokens(&probe.label_flipped)?.tokens(),
+                rationale_swapped: tokens(&probe.rationale_swapped)?.tokens(),
+            })
+        };
+        probes.into_iter().map(rows).collect()
+    }
+
+    /// What the policy is asked.
+    ///
+    /// - `max_new_tokens`: room that is left for an answer
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError`] for examples that do not fit the task.
+    pub fn questions(
+        &self,
+        examples: &[Example],
+        max_new_tokens: usize,
+    ) -> Result<Vec<Question>, MaterialError> {
+        let limit = self.max_tokens.saturating_sub(max_new_tokens);
+        // A text that cannot be cut into tokens is reported below, where its tokens are wanted.
+        let length = |text: &str| self.tokenizer.encode_prompt(text).map_or(0, |ids| ids.len());
+        let question = |example: &Example| {
+            let Prompt { text, .. } =
+                self.task
+                    .prompt_within(example, self.wording, self.format, limit, length)?;
+            Ok(Question {
+                id: example.id.clone(),
+                prompt: self.tokenizer.encode_prompt(&text)?,
+                gold: self.task.gold_label(example).map_err(PromptError::from)?,
+            })
+        };
+        examples.iter().map(question).collect()
+    }
+
+    fn pair_config(&self) -> PairConfig {
+        PairConfig {
+            format: self.format,
+            wording: self.wording,
+            ..PairConfig::default()
+        }
+    }
+
+    fn tokens(&self, prompt: &str, response: &str) -> Result<PromptAndResponse, MaterialError> {
+        let (tokens, _) = PromptAndResponse::from_texts(self.tokenizer, prompt, response, &self.limit())?;
+        Ok(tokens)
+    }
+
+    fn limit(&self) -> LengthLimit {
+        LengthLimit {
+            max_tokens: self.max_tokens,
+            cut: Cut::Start,
+        }
+    }
+
+    /// The rationale for the gold label; empty where the format has none.
+    fn rationale(&self, example: &Example, gold: Label) -> Result<String, MaterialError> {
+        if self.format == ResponseFormat::LabelOnly {
+            return Ok(String::new());
+        }
+        let word = self.task.word(gold);
+        let texts = explanations(example);
+        match texts.into_iter().find(|text| text.label == word) {
+            Some(found) => Ok(found.text),
+            None => Err(MaterialError::NoRationale {
+                id: example.id.clone(),
+                label: word.to_owned(),
+            }),
+        }
+    }
+}
