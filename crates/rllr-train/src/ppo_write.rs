@@ -9,9 +9,6 @@ use crate::random_stream::{Purpose, random_stream};
 use crate::responses::Responses;
 use crate::rounding::to_f32;
 
-#[cfg(test)]
-mod tests;
-
 impl PpoConfig {
     /// How responses are written: from the policy's own distribution at the temperature that scores them, as far as
     /// `top_k` and `top_p` say nothing else. The padding id is never chosen, unless it also ends a response.

@@ -16,6 +16,9 @@ use crate::ppo_config::{AdvantageWhitening, KlPenalty, KlPlace, LossMeans};
 
 mod adapters;
 mod groups;
+mod lessons;
+mod writing;
+mod learning;
 
 /// One layer, 12 ids.
 fn lm_config() -> CausalLmConfig {
