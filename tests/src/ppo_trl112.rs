@@ -91,7 +91,11 @@ async fn check(files: &PpoFiles, device: &Device, tolerance: Tolerance) -> anyho
         update.check_arrays(&found, tolerance).with_context(context)?;
         let scale = trace.gradient_scale();
         update
-            .check_micro_batches(&found, scale, tolerance)
+            .check_micro_batches(&found, tolerance)
+            .with_context(context)?;
+        update.check_tables(&found, tolerance).with_context(context)?;
+        update
+            .check_optimizer_steps(&found, scale, tolerance)
             .with_context(context)?;
         update.check_metrics(&found, tolerance).with_context(context)?;
         let Actor::Full(policy) = &trainer.models().trained().actor else {
@@ -239,80 +243,87 @@ impl Update {
         (mask, share)
     }
 
-    fn check_micro_batches(&self, found: &PpoStep, scale: f64, tolerance: Tolerance) -> anyhow::Result<()> {
+    fn check_micro_batches(&self, found: &PpoStep, tolerance: Tolerance) -> anyhow::Result<()> {
         ensure!(
             found.minibatches.len() == self.microbatches.len(),
             "number of micro-batches"
         );
         let slots = self.filled_slots();
-        for (number, (stats, expected)) in found.minibatches.iter().zip(&self.microbatches).enumerate() {
+        let all = found.minibatches.iter().zip(&self.microbatches).zip(&slots);
+        for (number, ((stats, expected), &slot)) in all.enumerate() {
             let (mask, share) = self.tokens(&expected.indices, &self.padding_mask);
             let (value_mask, _) = self.tokens(&expected.indices, &self.padding_mask_p1);
-            let logs: Vec<f64> = expected
-                .indices
-                .iter()
-                .flat_map(|&row| self.logprobs.row(row))
-                .copied()
-                .collect();
-            let new = &expected.new_logprobs.data;
-            let differences: Vec<f64> = new.iter().zip(&logs).map(|(new, old)| new - old).collect();
-            let slot = |name: &str| self.per_slot_stats[name].data[slots[number]];
+            let old = expected.indices.iter().flat_map(|&row| self.logprobs.row(row));
+            let pairs = expected.new_logprobs.data.iter().zip(old);
+            let policy_kl = mean(&pairs.map(|(new, old)| old - new).collect::<Vec<_>>(), &mask);
+            let value_prediction = mean(&expected.vpred.data, &value_mask);
+            let table = |name: &str| self.per_slot_stats[name].data[slot];
             let mut numbers = vec![
                 ("policy loss", stats.policy_loss, expected.policy_loss),
                 ("value loss", stats.value_loss, expected.value_loss),
                 ("loss", stats.total_loss, expected.loss),
-                (
-                    "value clip share",
-                    stats.value_clip_fraction,
-                    expected.value_clipfrac,
-                ),
-                (
-                    "value prediction",
-                    stats.value_prediction,
-                    mean(&expected.vpred.data, &value_mask),
-                ),
-                (
-                    "KL to the old policy",
-                    -stats.policy_kl,
-                    mean(&differences, &mask),
-                ),
-                ("pg_loss", stats.policy_loss, slot("pg_loss")),
-                ("vf_loss", stats.value_loss, slot("vf_loss")),
-                ("pg_clipfrac", stats.clip_fraction, slot("pg_clipfrac")),
-                ("vf_clipfrac", stats.value_clip_fraction, slot("vf_clipfrac")),
+                ("clipped", stats.value_clip_fraction, expected.value_clipfrac),
+                ("value prediction", stats.value_prediction, value_prediction),
+                ("KL to the old policy", stats.policy_kl, policy_kl),
+                ("pg_loss", stats.policy_loss, table("pg_loss")),
+                ("vf_loss", stats.value_loss, table("vf_loss")),
+                ("pg_clipfrac", stats.clip_fraction, table("pg_clipfrac")),
+                ("vf_clipfrac", stats.value_clip_fraction, table("vf_clipfrac")),
             ];
-            // TRL takes its mean over slots without a token too, where the ratio is 1 and its logarithm 0.
-            let over_all =
-                |over_tokens: f32, elsewhere: f64| f64::from(over_tokens) * share + elsewhere * (1.0 - share);
-            let (ratio, approx_kl) = (over_all(stats.ratio, 1.0), over_all(stats.approx_kl, 0.0));
-            for (name, found, expected) in [
-                ("mean ratio", ratio, expected.ratio_mean),
-                ("ratio", ratio, slot("ratio")),
-                ("approxkl", approx_kl, slot("approxkl")),
-            ] {
-                close(name, found, expected, tolerance.losses)
-                    .with_context(|| format!("micro-batch {number}"))?;
-            }
             // Entropies of padding are not computed here.
             if share == 1.0 {
-                numbers.push(("entropy", stats.entropy, slot("entropy")));
+                numbers.push(("entropy", stats.entropy, table("entropy")));
             }
             for (name, found, expected) in numbers {
                 close(name, f64::from(found), expected, tolerance.losses)
                     .with_context(|| format!("micro-batch {number}"))?;
             }
         }
+        Ok(())
+    }
+
+    /// Ratios and approximate KL, which TRL averages over slots without a token too, where they are 1 and 0, and over
+    /// places of its tables without a micro-batch, which stay 0.
+    fn check_tables(&self, found: &PpoStep, tolerance: Tolerance) -> anyhow::Result<()> {
+        let empty = vec![0.0; self.per_slot_stats["ratio"].data.len()];
+        let (mut ratios, mut approx_kls) = (empty.clone(), empty);
+        let all = found.minibatches.iter().zip(&self.microbatches);
+        for ((stats, expected), slot) in all.zip(self.filled_slots()) {
+            let (_, share) = self.tokens(&expected.indices, &self.padding_mask);
+            ratios[slot] = f64::from(stats.ratio) * share + (1.0 - share);
+            approx_kls[slot] = f64::from(stats.approx_kl) * share;
+            close("mean ratio", ratios[slot], expected.ratio_mean, tolerance.losses)?;
+        }
+        for (name, found) in [("ratio", &ratios), ("approxkl", &approx_kls)] {
+            for (found, expected) in found.iter().zip(&self.per_slot_stats[name].data) {
+                close(name, *found, *expected, tolerance.losses)?;
+            }
+        }
+        let of_all = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
+        let mean_ratio = of_all(&ratios);
+        let squares = ratios.iter().map(|ratio| (ratio - mean_ratio).powi(2));
+        let variance = squares.sum::<f64>() / (ratios.len() - 1) as f64;
+        for (name, found) in [
+            ("val/ratio", mean_ratio),
+            ("policy/approxkl_avg", of_all(&approx_kls)),
+            ("val/ratio_var", variance),
+        ] {
+            // The variance of one number is not defined.
+            if found.is_finite() {
+                close(name, found, self.metrics[name], tolerance.losses)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_optimizer_steps(&self, found: &PpoStep, scale: f64, tolerance: Tolerance) -> anyhow::Result<()> {
         ensure!(
             found.grad_norms.len() == self.optimizer_steps.len(),
             "number of optimiser steps"
         );
         for (norm, step) in found.grad_norms.iter().zip(&self.optimizer_steps) {
-            close(
-                "gradient norm",
-                f64::from(*norm) * scale,
-                step.grad_norm,
-                tolerance.relative,
-            )?;
+            let norm = f64::from(*norm) * scale;
+            close("gradient norm", norm, step.grad_norm, tolerance.relative)?;
             let lr = found.metrics.get("lr").context("no lr")?;
             close("learning rate", lr / step.lr, 1.0, 1e-6)?;
         }
@@ -330,7 +341,7 @@ impl Update {
             .collect()
     }
 
-    /// What TRL logs, but for the entropy, whose mean is over padding too.
+    /// What else TRL logs, but for the entropy, whose mean is over padding too.
     fn check_metrics(&self, found: &PpoStep, tolerance: Tolerance) -> anyhow::Result<()> {
         let slots = self.per_slot_stats["ratio"].data.len() as f64;
         let filled = self.microbatches.len() as f64 / slots;

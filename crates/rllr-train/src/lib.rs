@@ -33,6 +33,7 @@ mod loss_aggregation;
 mod responses;
 mod rollout;
 mod actor_critic;
+mod trained_parts;
 mod fingerprint;
 mod ppo_config;
 mod ppo;
@@ -61,7 +62,6 @@ mod finite_differences;
 
 pub use actor_critic::{
     Actor, ActorCritic, AdapterCritic, Critic, CriticKind, ModelsError, PpoModels, Reference, ReferenceKind,
-    num_trainable, total_change,
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};
@@ -100,4 +100,5 @@ pub use responses::{Responses, ResponsesError, Sample, SampledLogProbs};
 pub use rollout::Rollout;
 pub use scored_loss::{ScoreArguments, argument};
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
+pub use trained_parts::{num_trainable, total_change};
 pub use truncate_response::{first_stop, truncate_response, truncated};

@@ -70,7 +70,7 @@ impl PpoTrainer {
         };
         let responses =
             Responses::from_generation(prompts, generation, config.temperature, config.max_new_tokens)?;
-        check_tokens(&responses, &generation_config)?;
+        check_tokens(&responses, tokens)?;
         Ok(responses)
     }
 }
@@ -117,10 +117,10 @@ fn check_prompts(prompts: &[Vec<u32>], tokens: &SpecialTokenIds) -> Result<(), P
     Ok(())
 }
 
-/// What must not be written was not.
-fn check_tokens(responses: &Responses, config: &GenerationConfig) -> Result<(), PpoError> {
+/// What must not be written was not, whatever the sampler was told.
+fn check_tokens(responses: &Responses, tokens: &SpecialTokenIds) -> Result<(), PpoError> {
     for (row, response) in responses.responses().iter().enumerate() {
-        let is_forbidden = |id: &u32| config.forbidden_token_ids.contains(id);
+        let is_forbidden = |id: &u32| tokens.pad == Some(*id) && !tokens.stop.contains(id);
         if let Some(slot) = response.iter().position(is_forbidden) {
             return Err(PpoError::Forbidden {
                 slot,

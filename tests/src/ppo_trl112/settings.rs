@@ -115,9 +115,10 @@ impl Trace {
                 None => MissingEos::Keep,
                 Some(penalty) => MissingEos::Subtract(penalty),
             },
-            reward_whitening: match c.whiten_rewards {
-                true => RewardWhitening::Batch(Variance::Unbiased),
-                false => RewardWhitening::None,
+            reward_whitening: if c.whiten_rewards {
+                RewardWhitening::Batch(Variance::Unbiased)
+            } else {
+                RewardWhitening::None
             },
             advantage: AdvantageSource::Gae(GaeConfig {
                 gamma: c.gamma,

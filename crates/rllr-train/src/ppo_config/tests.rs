@@ -100,6 +100,8 @@ fn group_methods_have_their_values() {
         [&rloo, &grpo, &dapo].map(|c| c.kl_controller.kl_coef()),
         [0.05, 0.0, 0.0]
     );
+    assert_eq!(grpo.prompt_order(20).batch, 8, "of 8 answers each");
+    assert_eq!(grpo.prompt_order(20).steps_per_epoch(), 3);
     let max_len = grpo.max_new_tokens;
     assert_eq!(
         dr_grpo.loss_aggregation,

@@ -26,12 +26,12 @@ fn draw(first: u32) -> Responses {
 
 #[wasm_bindgen_test(unsupported = test)]
 fn groups_that_differ_are_kept_until_there_are_enough() {
-    let mut collector = collector();
-    collector.add(draw(10), vec![1.0, 1.0, 0.0, 1.0]).unwrap();
-    assert!(collector.is_open());
-    collector.add(draw(20), vec![0.5, 0.0, 0.0, 2.0]).unwrap();
-    assert!(!collector.is_open());
-    let found = collector.finish().unwrap();
+    let mut groups = collector();
+    groups.add(draw(10), vec![1.0, 1.0, 0.0, 1.0]).unwrap();
+    assert!(groups.is_open());
+    groups.add(draw(20), vec![0.5, 0.0, 0.0, 2.0]).unwrap();
+    assert!(!groups.is_open());
+    let found = groups.finish().unwrap();
     assert_eq!(found.responses.prompts(), [[11], [11], [20], [20]]);
     assert_eq!(found.scores, [0.0, 1.0, 0.5, 0.0]);
     // Of four groups that were seen one is equal; one more differs, but was not needed.
@@ -40,15 +40,15 @@ fn groups_that_differ_are_kept_until_there_are_enough() {
 
 #[wasm_bindgen_test(unsupported = test)]
 fn draws_end() {
-    let mut collector = collector();
+    let mut groups = collector();
     for first in [10, 20] {
-        collector.add(draw(first), vec![1.0; 4]).unwrap();
+        groups.add(draw(first), vec![1.0; 4]).unwrap();
     }
-    collector.add(draw(30), vec![1.0, 1.0, 1.0, 0.0]).unwrap();
-    assert!(!collector.is_open(), "three draws");
-    let found = collector.finish().unwrap();
+    groups.add(draw(30), vec![1.0, 1.0, 1.0, 0.0]).unwrap();
+    assert!(!groups.is_open(), "three draws");
+    let found = groups.finish().unwrap();
     assert_eq!(found.responses.prompts(), [[31], [31]]);
-    assert!(super::tests::collector().finish().is_none(), "nothing was drawn");
+    assert!(collector().finish().is_none(), "nothing was drawn");
     assert!(GroupCollector::new(&PpoPreset::Grpo.config()).is_none());
-    assert!(super::tests::collector().add(draw(1), vec![1.0; 3]).is_err());
+    assert!(collector().add(draw(1), vec![1.0; 3]).is_err());
 }

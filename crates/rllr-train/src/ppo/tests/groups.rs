@@ -71,6 +71,7 @@ fn groups_that_teach_nothing_may_be_left_out() {
         let mut trainer = group_trainer(equal_groups);
         let step = block_on(trainer.step(responses(), &[1.0, 1.0, 1.0, 0.0])).unwrap();
         assert_eq!(step.metrics.get("ppo/tokens_learned_from"), Some(tokens));
+        assert_eq!(step.metrics.get("frac_reward_zero_std"), Some(0.5));
     }
     // When no group teaches anything, nothing is updated, and that is no error.
     let mut trainer = group_trainer(EqualGroups::LeaveOut);

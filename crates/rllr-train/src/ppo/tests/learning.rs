@@ -1,5 +1,7 @@
 //! Writing, rewarding and learning in a loop: what is rewarded becomes more frequent.
 
+use rllr_reward::{Reward, ScoreParts, Verdict};
+
 use super::adapters::adapter_models;
 use super::writing::{prompts, tokens};
 use super::*;
@@ -36,7 +38,18 @@ fn train(models: PpoModels, config: PpoConfig, steps: usize) -> (f64, f64) {
     let wanted = trainer.config().batch_size / group_size;
     let mut means = Vec::new();
     for _ in 0..steps {
-        let draw = |_| prompts().into_iter().cycle().take(wanted).collect();
+        let order = trainer.config().prompt_order(prompts().len() * wanted);
+        let number = trainer.state().step;
+        let draw = |draw| {
+            let batch = match draw {
+                0 => order.batch(number),
+                further => order.further(number, further),
+            };
+            batch
+                .into_iter()
+                .map(|index| prompts()[index % prompts().len()].clone())
+                .collect()
+        };
         let score = async |responses: &Responses| Ok::<_, PpoError>(share(responses));
         let sample = block_on(trainer.sample(&tokens(), draw, score)).unwrap();
         means.push(sample.scores.iter().sum::<f32>() / sample.scores.len() as f32);
@@ -108,6 +121,36 @@ fn group_methods_learn() {
         }
         assert_rises(preset.name(), train(group_models(&config), config, 30), 0.2);
     }
+}
+
+/// A rule says right or wrong of each answer, as it does of labels: here of its first token.
+#[wasm_bindgen_test(unsupported = test)]
+fn an_exact_label_is_learned() {
+    let config = small(PpoPreset::Grpo);
+    let mut trainer = PpoTrainer::new(group_models(&config), config, 30).unwrap();
+    let mut right = Vec::new();
+    for _ in 0..30 {
+        let responses = block_on(trainer.write(&prompts(), &tokens(), 0)).unwrap();
+        let verdict = |row: &Vec<u32>| {
+            if row[0] == 3 {
+                Verdict::Right
+            } else {
+                Verdict::Wrong
+            }
+        };
+        let parts = ScoreParts {
+            verdicts: Some(responses.responses().iter().map(verdict).collect()),
+            ..ScoreParts::default()
+        };
+        let scores = Reward::ExactLabel.scores(&parts, 8).unwrap();
+        right.push(scores.iter().filter(|score| **score > 0.0).count());
+        block_on(trainer.step(responses, &scores)).unwrap();
+    }
+    let last = right[27..].iter().sum::<usize>();
+    assert!(
+        right[..3].iter().sum::<usize>() < 30 && last > 80,
+        "right of 32: {right:?}"
+    );
 }
 
 /// Answers of one length, a ratio of 1, advantages that cancel: the loss is 0, and it has a gradient all the same.

@@ -10,6 +10,7 @@ use super::*;
 use crate::actor_critic::States;
 use crate::checkpointing::Checkpointing;
 use crate::gradients::gather_gradients;
+use crate::ppo_config::PpoPreset;
 use crate::ppo_lesson::lesson;
 use crate::ppo_loss::{PpoPredictions, PpoTargets, ppo_loss};
 use crate::ppo_update::micro_batches;
@@ -46,7 +47,7 @@ fn flat(trained: &ActorCritic, gradients: GradientsParams) -> Vec<Vec<f32>> {
 }
 
 /// The same loss by plain autodiff.
-fn plain(models: &PpoModels, scored: &crate::ppo_step::ScoredRollout, config: &PpoConfig) -> GradientsParams {
+fn plain(models: &PpoModels, scored: &ScoredRollout, config: &PpoConfig) -> GradientsParams {
     let (experience, rows) = (&scored.experience, [2, 0, 1]);
     let rollout = &experience.rollout;
     let slots = rollout.slots(&rows);
@@ -139,6 +140,17 @@ fn gradients_equal_those_of_full_logits() {
     }
 }
 
+/// Weight decay alone changes weights; that is not learning.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_value_model_that_is_only_decayed_is_seen() {
+    let mut trainer = trainer(|config| config.loss.vf_coef = 0.0);
+    let error = block_on(trainer.step(responses(), &SCORES))
+        .unwrap_err()
+        .to_string();
+    let expected = "the first step did not change the weights of the head of the value model";
+    assert!(error.starts_with(expected), "{error}");
+}
+
 /// The value model learns on, long after the first step whose weights are checked.
 #[wasm_bindgen_test(unsupported = test)]
 fn value_model_and_adapter_learn_in_every_step() {
@@ -146,6 +158,8 @@ fn value_model_and_adapter_learn_in_every_step() {
     let config = PpoConfig {
         critic: models.critic_kind(),
         reference: models.reference_kind(),
+        // Without decay only gradients change weights.
+        optimizer: PpoPreset::Trl.config().optimizer,
         ..config()
     };
     let mut trainer = PpoTrainer::new(models, config, 10).unwrap();
@@ -154,7 +168,7 @@ fn value_model_and_adapter_learn_in_every_step() {
         let before = trainer.models().trained().clone();
         let step = step(&mut trainer);
         errors.push(step.minibatches[0].value_error);
-        for (part, change) in crate::actor_critic::part_changes(&before, trainer.models().trained()) {
+        for (part, change) in crate::trained_parts::part_changes(&before, trainer.models().trained()) {
             assert!(change.into_scalar::<f32>() > 0.0, "step {number}: {part}");
         }
     }
