@@ -213,3 +213,34 @@ fn long_answers_lose_some_of_their_score() {
     let scored = block_on(trainer.score(responses, &[1.0; 3])).unwrap();
     assert_eq!(scored.scores, [1.0, 0.5, 0.0]);
 }
+
+/// A run that is resumed writes, scores and learns what it would have, to the last bit.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_resumed_loop_goes_on_as_it_would_have() {
+    let round = |trainer: &mut PpoTrainer| {
+        let responses = block_on(trainer.write(&prompts(), &tokens(), 0)).unwrap();
+        let scores = share(&responses);
+        let scored = block_on(trainer.score(responses, &scores)).unwrap();
+        let order = trainer.order(scored.scores.len());
+        block_on(trainer.learn(scored, &order)).unwrap()
+    };
+    let config = PpoConfig {
+        ppo_epochs: 2,
+        minibatch_size: 8,
+        ..small(PpoPreset::Grpo)
+    };
+    let mut first = PpoTrainer::new(group_models(&config), config, 10).unwrap();
+    round(&mut first);
+    let mut resumed = PpoTrainer::resume(
+        first.models().clone(),
+        first.optimizer().clone(),
+        first.state().clone(),
+        first.config().clone(),
+        10,
+    )
+    .unwrap();
+    for _ in 0..2 {
+        assert_eq!(round(&mut first), round(&mut resumed));
+    }
+    assert_eq!(distance(&first, &resumed), 0.0);
+}
