@@ -1,6 +1,9 @@
 //! Golden files: numbers of reference programs, in the layout of `tests/golden/README.md`.
 
+mod ppo;
 pub mod supervised;
+
+pub use ppo::{PpoFiles, ppo_cases};
 
 /// The files of one training case, read from disk natively and built in on wasm.
 pub struct TrainStepFiles {
@@ -326,65 +329,4 @@ pub fn tokenizer_cases() -> anyhow::Result<Vec<TokenizerCaseFiles>> {
         "byte_level_llama3",
         "sentencepiece_style"
     ))
-}
-
-/// The files of one recorded PPO run.
-pub struct PpoFiles {
-    /// Name of the case's folder.
-    pub name: String,
-    /// `trace.json`.
-    pub trace: String,
-    /// The safetensors files, by name without extension.
-    pub weights: std::collections::BTreeMap<String, Vec<u8>>,
-}
-
-impl PpoFiles {
-    /// The weights in `<name>.safetensors`.
-    ///
-    /// # Errors
-    ///
-    /// When the file is missing or damaged.
-    pub fn weights(&self, name: &str) -> anyhow::Result<rllr_model::Weights> {
-        use anyhow::Context as _;
-        let bytes = self
-            .weights
-            .get(name)
-            .with_context(|| format!("no {name}.safetensors"))?;
-        Ok(rllr_model::Weights::from_safetensors(bytes)?)
-    }
-}
-
-/// Every case below `part`: `ppo_trl072` or `ppo_trl112`.
-///
-/// # Errors
-///
-/// When the folder or one of a case's files is missing.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn ppo_cases(part: &str) -> anyhow::Result<Vec<PpoFiles>> {
-    use std::fs;
-    case_folders(part)?
-        .into_iter()
-        .map(|(name, path)| {
-            let mut weights = std::collections::BTreeMap::new();
-            for entry in fs::read_dir(&path)? {
-                let path = entry?.path();
-                if path
-                    .extension()
-                    .is_some_and(|extension| extension == "safetensors")
-                {
-                    let stem = path
-                        .file_stem()
-                        .unwrap_or_default()
-                        .to_string_lossy()
-                        .into_owned();
-                    weights.insert(stem, fs::read(&path)?);
-                }
-            }
-            Ok(PpoFiles {
-                name,
-                trace: fs::read_to_string(path.join("trace.json"))?,
-                weights,
-            })
-        })
-        .collect()
 }

@@ -13,6 +13,7 @@ pub mod lora_cases;
 pub mod supervised_cases;
 pub mod ppo_trace;
 pub mod ppo_trl072;
+pub mod ppo_trl112;
 pub mod train_step;
 pub mod tokenizers;
 

@@ -16,7 +16,12 @@ pub use compare::Method;
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
     /// The embedded tasks, one after the other.
-    #[arg(long, value_delimiter = ',', default_value = "film_sentiment", value_name = "A,B")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "film_sentiment",
+        value_name = "A,B"
+    )]
     tasks: Vec<String>,
     /// The methods that are compared. Default all.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
@@ -70,7 +75,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let mut results = Vec::new();
     for task in tasks {
         for &seed in &args.seed {
-            let recipe = Recipe { seed, ..recipe.clone() };
+            let recipe = Recipe {
+                seed,
+                ..recipe.clone()
+            };
             results.extend(compare::compare(task, &recipe, &methods, talk)?);
             if let Some(path) = &args.out {
                 crate::data::output::write_json_lines(path, &results)?;
@@ -84,7 +92,8 @@ fn read_recipe(args: &RunArgs) -> anyhow::Result<Recipe> {
     let Some(path) = &args.config else {
         return Ok(Recipe::default());
     };
-    let text = std::fs::read_to_string(path).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
     toml::from_str(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))
 }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::minibatch_order::shuffled_rows;
+use crate::random_stream::{Purpose, random_stream, shuffled};
 
 #[cfg(test)]
 mod tests;
@@ -34,9 +34,6 @@ pub struct BatchPlan {
     order: BatchOrder,
     seed: u64,
 }
-
-/// The random stream of an epoch's batches, beside that of its rows.
-const BATCHES: u64 = 1 << 63;
 
 impl BatchPlan {
     /// A plan for examples of these lengths in tokens.
@@ -83,20 +80,23 @@ impl BatchPlan {
     #[must_use]
     pub fn epoch(&self, epoch: usize) -> Vec<Vec<usize>> {
         let examples = self.lengths.len();
-        let shuffled = |rows, stream| shuffled_rows(rows, 1, self.seed, stream).remove(0);
+        let in_order = |count, purpose| {
+            let mut rng = random_stream(self.seed, purpose, epoch as u64, 0);
+            shuffled(count, &mut rng)
+        };
         let batches = |rows: &[usize]| -> Vec<Vec<usize>> {
             rows.chunks(self.batch_size).map(<[usize]>::to_vec).collect()
         };
         match self.order {
             BatchOrder::Sequential => batches(&(0..examples).collect::<Vec<_>>()),
-            BatchOrder::Random => batches(&shuffled(examples, epoch as u64)),
+            BatchOrder::Random => batches(&in_order(examples, Purpose::Examples)),
             BatchOrder::LengthBucketed { window_batches } => {
-                let mut rows = shuffled(examples, epoch as u64);
+                let mut rows = in_order(examples, Purpose::Examples);
                 for window in rows.chunks_mut(self.batch_size * window_batches.max(1)) {
                     window.sort_by_key(|&row| self.lengths[row]);
                 }
                 let batches = batches(&rows);
-                let order = shuffled(batches.len(), epoch as u64 | BATCHES);
+                let order = in_order(batches.len(), Purpose::ExampleBatches);
                 order.into_iter().map(|index| batches[index].clone()).collect()
             }
         }

@@ -50,6 +50,7 @@ mod reward_step;
 mod label_sensitivity;
 mod rollout;
 mod actor_critic;
+mod trained_parts;
 mod fingerprint;
 mod ppo_config;
 mod ppo;
@@ -90,7 +91,6 @@ mod finite_differences;
 
 pub use actor_critic::{
     Actor, ActorCritic, AdapterCritic, Critic, CriticKind, ModelsError, PpoModels, Reference, ReferenceKind,
-    num_trainable, total_change,
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use batch_plan::{BatchOrder, BatchPlan, padding_share};
@@ -115,8 +115,8 @@ pub use loss_aggregation::{LossAggregation, weighted_sum};
 pub use micro_batching::MicroBatching;
 pub use minibatch_order::shuffled_rows;
 pub use next_token_loss::{NextTokenLoss, next_token_loss, next_token_loss_of};
-pub use optimization::{SettingError, TrainerState, UpdateError};
 pub use next_token_stage::{NextTokenConfig, NextTokenError, NextTokenStage};
+pub use optimization::{SettingError, TrainerState, UpdateError};
 pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
@@ -138,19 +138,20 @@ pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit
 pub use prompt_order::PromptOrder;
 pub use responses::{Responses, ResponsesError, Sample, SampledLogProbs};
 pub use resumable_optimizer::{MomentOptimizer, resumable};
-pub use rollout::Rollout;
-pub use run::{Best, BestMetric, CheckpointConfig, Run, RunConfig, RunError, Stage, StepReport};
-pub use run_event::{Metrics, RunEvent, RunSample};
-pub use scored_loss::{ScoreArguments, argument};
 pub use reward_config::{RewardConfig, RewardLoss};
 pub use reward_models::{RewardModels, TrainedReward};
 pub use reward_pair::{RewardPair, RewardPairError};
 pub use reward_step::{RewardMetrics, RewardStep, RewardTrainingError};
 pub use reward_trainer::RewardTrainer;
+pub use rollout::Rollout;
+pub use run::{Best, BestMetric, CheckpointConfig, Run, RunConfig, RunError, Stage, StepReport};
+pub use run_event::{Metrics, RunEvent, RunSample};
+pub use scored_loss::{ScoreArguments, argument};
 pub use self_check::{Check, CheckName, Observation, SelfCheck, SelfCheckError, observe, self_check};
 pub use sft::SftTrainer;
 pub use sft_config::{AdapterDropout, SftConfig};
 pub use sft_models::SftModels;
 pub use sft_step::{SftError, SftMetrics, SftSample, SftStep};
 pub use snapshot::{Restored, Snapshot};
+pub use trained_parts::{num_trainable, total_change};
 pub use truncate_response::{first_stop, truncate_response, truncated};

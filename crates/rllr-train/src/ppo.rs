@@ -147,7 +147,8 @@ impl PpoTrainer {
         shuffled_rows(rows, epochs, seed, self.state.step as u64)
     }
 
-    /// The first half of a step, before any weight changes: from responses to advantages.
+    /// The first half of a step, before any weight changes: from responses to advantages. The running moments of scores
+    /// take these in.
     ///
     /// - `raw_scores`: one per response, before penalties and normalisation
     ///
@@ -257,6 +258,7 @@ impl PpoTrainer {
         let is_first = self.state.optimizer_step == 0 && lr_factor > 0.0;
         let before = is_first.then(|| self.models.trained().clone());
         let mut pending = PendingUpdates::default();
+        pending.is_watched = is_first;
         let mut epochs = 0;
         for rows in order {
             let learned_from = |row: &usize| experience.rows.contains(row);

@@ -1,6 +1,5 @@
 //! What must hold in every PPO step. Most reports of users of other trainers are of silent wrongness; these are loud.
 
-use crate::actor_critic::POLICY;
 use crate::fingerprint::Fingerprint;
 use crate::ppo_config::PpoConfig;
 use crate::ppo_error::PpoError;
@@ -8,6 +7,7 @@ use crate::ppo_experience::Experience;
 use crate::ppo_update::Updates;
 use crate::responses::{Responses, Sample, SampledLogProbs};
 use crate::rollout::Rollout;
+use crate::trained_parts::POLICY;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use crate::learning_rate::{LrPlan, LrSchedule};
 use crate::loss_aggregation::LossAggregation;
 use crate::ppo_loss::PpoLossConfig;
 use crate::ppo_warnings::PpoChecks;
+use crate::prompt_order::PromptOrder;
 
 mod choices;
 mod presets;
@@ -135,6 +136,14 @@ pub struct PpoConfigError {
     pub expected: &'static str,
 }
 
+fn wrong(field: &'static str, found: String, expected: &'static str) -> Result<(), PpoConfigError> {
+    Err(PpoConfigError {
+        field,
+        found,
+        expected,
+    })
+}
+
 impl PpoConfig {
     /// Checks what a value alone cannot show.
     ///
@@ -142,13 +151,6 @@ impl PpoConfig {
     ///
     /// [`PpoConfigError`] for sizes of 0, numbers out of range, and settings that contradict each other.
     pub fn check(&self) -> Result<(), PpoConfigError> {
-        let wrong = |field, found: String, expected| {
-            Err(PpoConfigError {
-                field,
-                found,
-                expected,
-            })
-        };
         let sizes = [
             ("batch_size", self.batch_size),
             ("ppo_epochs", self.ppo_epochs),
@@ -189,34 +191,44 @@ impl PpoConfig {
             let found = format!("{:?}", self.kl_controller);
             return wrong("kl_controller", found, "fixed at 0 when there is no reference");
         }
-        match (self.advantage, self.critic) {
-            (AdvantageSource::Gae(_), CriticKind::Absent) => wrong(
-                "critic",
-                "absent".to_owned(),
-                "a value model when advantage is gae",
-            ),
-            (AdvantageSource::Group { group_size, .. }, _) if group_size < 2 => {
-                wrong("advantage.group.group_size", group_size.to_string(), "at least 2")
+        self.check_advantage()
+    }
+
+    fn check_advantage(&self) -> Result<(), PpoConfigError> {
+        let (group_size, equal_groups) = match self.advantage {
+            AdvantageSource::Gae(_) if self.critic == CriticKind::Absent => {
+                let found = "absent".to_owned();
+                return wrong("critic", found, "a value model when advantage is gae");
             }
-            (AdvantageSource::Group { group_size, .. }, _) if !self.batch_size.is_multiple_of(group_size) => {
-                wrong(
-                    "batch_size",
-                    self.batch_size.to_string(),
-                    "a multiple of advantage.group.group_size",
-                )
-            }
-            (
-                AdvantageSource::Group {
-                    equal_groups: EqualGroups::DrawAgain { max_draws: 0 },
-                    ..
-                },
-                _,
-            ) => wrong(
-                "advantage.group.equal_groups.draw_again.max_draws",
-                "0".to_owned(),
-                "at least 1",
-            ),
-            _ => Ok(()),
+            AdvantageSource::Gae(_) => return Ok(()),
+            AdvantageSource::Group {
+                group_size,
+                equal_groups,
+                ..
+            } => (group_size, equal_groups),
+        };
+        if group_size < 2 {
+            return wrong("advantage.group.group_size", group_size.to_string(), "at least 2");
+        }
+        if !self.batch_size.is_multiple_of(group_size) {
+            let expected = "a multiple of advantage.group.group_size";
+            return wrong("batch_size", self.batch_size.to_string(), expected);
+        }
+        if equal_groups == (EqualGroups::DrawAgain { max_draws: 0 }) {
+            let field = "advantage.group.equal_groups.draw_again.max_draws";
+            return wrong(field, "0".to_owned(), "at least 1");
+        }
+        Ok(())
+    }
+
+    /// Which prompts each step of a run answers, of `prompts` in all: as many a step as make a rollout with all their
+    /// answers.
+    #[must_use]
+    pub fn prompt_order(&self, prompts: usize) -> PromptOrder {
+        PromptOrder {
+            prompts,
+            batch: (self.batch_size / self.advantage.group_size()).max(1),
+            seed: self.seed,
         }
     }
 

@@ -165,7 +165,8 @@ pub enum PpoError {
     },
     /// The first step with a learning rate above 0 has changed nothing.
     #[error(
-        "the first step did not change the weights of the {what}; is it trained on a device that works? {sample}"
+        "the first step did not change the weights of the {what} by its gradients; is it trained on a device that works, and \
+         has its loss a weight? {sample}"
     )]
     WeightsUnchanged {
         /// The trained part: policy, value model, or adapter or head of the value model.

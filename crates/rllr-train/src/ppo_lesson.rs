@@ -20,9 +20,6 @@ use crate::responses::ResponseBatch;
 use crate::scored_loss::{ScoreArguments, argument};
 use crate::token_scores::score_tokens;
 
-#[cfg(test)]
-mod tests;
-
 /// What a micro-batch teaches.
 pub(crate) struct Lesson {
     /// Of the loss by the trained parameters; those of policy and value model apart, to be added up.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::group_advantage::groups_that_differ;
 use crate::masked_stats::{Variance, mean, mean_of_row_sums, variance};
-use crate::ppo_config::{LossMeans, PpoConfig};
+use crate::ppo_config::{AdvantageSource, LossMeans, PpoConfig};
 use crate::ppo_experience::Experience;
 use crate::ppo_stats::PpoStats;
 use crate::ppo_step::ScoredRollout;
@@ -21,7 +22,7 @@ pub const OWN_METRICS: [(&str, &str); 17] = [
     ),
     (
         "objective/scores",
-        "mean score before normalisation, as TRL 1.12; ppo/mean_scores is after it",
+        "mean score as it was given; ppo/mean_scores is after penalties and normalisation (TRL 1.12: after penalties)",
     ),
     (
         "policy/entropy_avg",
@@ -134,6 +135,7 @@ impl PpoMetrics {
     pub(crate) fn new(numbers: &StepNumbers<'_>) -> Self {
         let mut metrics = Self::default();
         metrics.add_objective(numbers);
+        metrics.add_groups(numbers);
         metrics.add_training(numbers);
         metrics.0.retain(|_, value| value.is_finite());
         metrics
@@ -199,6 +201,17 @@ impl PpoMetrics {
                 .sampler_difference
                 .map(|d| ("ppo/sampler_difference", d)),
         );
+    }
+
+    /// What groups show.
+    fn add_groups(&mut self, numbers: &StepNumbers<'_>) {
+        let raw_scores = &numbers.scored.raw_scores;
+        if let AdvantageSource::Group { group_size, .. } = numbers.config.advantage
+            && let Ok(differing) = groups_that_differ(raw_scores, group_size)
+        {
+            let groups = (raw_scores.len() / group_size) as f64;
+            self.add([("frac_reward_zero_std", 1.0 - differing.len() as f64 / groups)]);
+        }
     }
 
     /// What the updates show: plain means over what was averaged over.

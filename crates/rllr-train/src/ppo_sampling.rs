@@ -36,6 +36,8 @@ pub struct GroupCollector {
     max_draws: usize,
     draws: usize,
     seen: usize,
+    /// Of those the ones whose answers were equally good.
+    equal: usize,
     kept: Option<(Responses, Vec<f32>)>,
     /// The last draw, for when no group is worth anything.
     last: Option<(Responses, Vec<f32>)>,
@@ -59,6 +61,7 @@ impl GroupCollector {
             max_draws,
             draws: 0,
             seen: 0,
+            equal: 0,
             kept: None,
             last: None,
         })
@@ -85,6 +88,8 @@ impl GroupCollector {
     pub fn add(&mut self, responses: Responses, scores: Vec<f32>) -> Result<(), GroupError> {
         let size = self.group_size;
         let differing = groups_that_differ(&scores, size)?;
+        self.seen += scores.len() / size;
+        self.equal += scores.len() / size - differing.len();
         let kept = self.kept.as_ref().map_or(0, |(kept, _)| kept.batch() / size);
         let rows: Vec<usize> = differing
             .into_iter()
@@ -92,7 +97,6 @@ impl GroupCollector {
             .flat_map(|group| group * size..(group + 1) * size)
             .collect();
         self.draws += 1;
-        self.seen += scores.len() / size;
         if !rows.is_empty() {
             let new = (
                 responses.select(&rows),
@@ -111,17 +115,13 @@ impl GroupCollector {
     /// none. `None` before the first draw.
     #[must_use]
     pub fn finish(self) -> Option<ScoredResponses> {
-        let kept = self
-            .kept
-            .as_ref()
-            .map_or(0, |(kept, _)| kept.batch() / self.group_size);
         let (responses, scores) = self.kept.or(self.last)?;
         let seen = self.seen.max(1) as f64;
         Some(ScoredResponses {
             responses,
             scores,
             draws: self.draws,
-            equal_groups: Some(1.0 - kept as f64 / seen),
+            equal_groups: Some(self.equal as f64 / seen),
         })
     }
 }

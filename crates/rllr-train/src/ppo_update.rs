@@ -4,13 +4,14 @@ use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 
-use crate::actor_critic::{ActorCritic, part_changes};
+use crate::actor_critic::ActorCritic;
 use crate::gradients::{StepGradients, gather_gradients};
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{LossMeans, PpoConfig};
 use crate::ppo_experience::Experience;
 use crate::ppo_lesson::lesson;
 use crate::ppo_stats::{COUNT, PpoStats};
+use crate::trained_parts::{part_changes, part_gradients};
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,9 @@ pub(crate) struct PendingUpdates {
     grad_norms: Vec<Tensor<1>>,
     /// Log-probabilities under the policy before its first update, with their rows and slots, `[rows, slots]`.
     first_log_probs: Vec<(Vec<usize>, usize, Tensor<2>)>,
-    /// How much each trained part changed, where that is to be checked, `[1]`.
+    /// Whether it is to be checked that something is learned.
+    pub(crate) is_watched: bool,
+    /// Gradient norms and changes of the trained parts, where that is to be checked, `[1]`.
     changes: Vec<(&'static str, Tensor<1>)>,
 }
 
@@ -51,7 +54,7 @@ pub(crate) struct Updates {
     pub(crate) grad_norms: Vec<f32>,
     /// Log-probabilities under the policy before its first update, with their rows and slots, `[rows, slots]`.
     pub(crate) first_log_probs: Vec<(Vec<usize>, usize, Vec<f32>)>,
-    /// How much each trained part changed, where that is to be checked.
+    /// Gradient norms and changes of the trained parts, where that is to be checked; none is 0.
     pub(crate) changes: Vec<(&'static str, f32)>,
 }
 
@@ -120,6 +123,10 @@ impl PpoTrainer {
         let StepGradients { gradients, norm } =
             gather_gradients(trained, micro_batches.iter().flat_map(backward), max_grad_norm);
         pending.grad_norms.push(norm.inner());
+        if is_first && pending.is_watched {
+            // Weight decay changes weights that learn nothing, so a look at the weights is not enough.
+            pending.changes.extend(part_gradients(trained, &gradients));
+        }
 
         let learning_rates = learning_rates(trained, config, lr_factor);
         let updated = self.optimizer.step(learning_rates, trained.clone(), gradients);

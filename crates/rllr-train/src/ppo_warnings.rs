@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::ppo_config::{AdvantageSource, PpoConfig};
 use crate::ppo_experience::Experience;
 
-#[cfg(test)]
-mod tests;
-
 /// Bounds of the checks of every step. A large number (or 0 steps) switches a check off.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -9,9 +9,6 @@ use crate::random_stream::{Purpose, random_stream};
 use crate::responses::Responses;
 use crate::rounding::to_f32;
 
-#[cfg(test)]
-mod tests;
-
 impl PpoConfig {
     /// How responses are written: from the policy's own distribution at the temperature that scores them, as far as
     /// `top_k` and `top_p` say nothing else. The padding id is never chosen, unless it also ends a response.
@@ -73,7 +70,7 @@ impl PpoTrainer {
         };
         let responses =
             Responses::from_generation(prompts, generation, config.temperature, config.max_new_tokens)?;
-        check_tokens(&responses, &generation_config)?;
+        check_tokens(&responses, tokens)?;
         Ok(responses)
     }
 }
@@ -120,10 +117,10 @@ fn check_prompts(prompts: &[Vec<u32>], tokens: &SpecialTokenIds) -> Result<(), P
     Ok(())
 }
 
-/// What must not be written was not.
-fn check_tokens(responses: &Responses, config: &GenerationConfig) -> Result<(), PpoError> {
+/// What must not be written was not, whatever the sampler was told.
+fn check_tokens(responses: &Responses, tokens: &SpecialTokenIds) -> Result<(), PpoError> {
     for (row, response) in responses.responses().iter().enumerate() {
-        let is_forbidden = |id: &u32| config.forbidden_token_ids.contains(id);
+        let is_forbidden = |id: &u32| tokens.pad == Some(*id) && !tokens.stop.contains(id);
         if let Some(slot) = response.iter().position(is_forbidden) {
             return Err(PpoError::Forbidden {
                 slot,

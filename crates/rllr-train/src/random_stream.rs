@@ -14,6 +14,10 @@ pub(crate) enum Purpose {
     Prompts = 2,
     /// Prompts that replace those whose answers were all equally good.
     FurtherPrompts = 3,
+    /// The order of examples in an epoch.
+    Examples = 4,
+    /// The order of batches in an epoch.
+    ExampleBatches = 5,
 }
 
 /// The stream of a step and of a draw within it.

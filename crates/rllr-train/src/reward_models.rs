@@ -8,10 +8,11 @@ use rllr_model::{
     last_values,
 };
 
-use crate::actor_critic::{AdapterCritic, ModelsError, num_trainable, total_change};
+use crate::actor_critic::{AdapterCritic, ModelsError};
 use crate::micro_batching::MicroBatching;
 use crate::optimization::UpdateError;
 use crate::reward_step::RewardTrainingError;
+use crate::trained_parts::{num_trainable, total_change};
 
 /// The trained part of a reward model.
 #[derive(Module, Debug)]

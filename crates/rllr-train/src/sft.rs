@@ -9,7 +9,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rllr_model::BatchError;
 
-use crate::actor_critic::total_change;
 use crate::checkpointing::{DecoderPass, gradients};
 use crate::distillation::Teacher;
 use crate::distillation_config::Divergence;
@@ -21,6 +20,7 @@ use crate::response_loss::{ResponseLoss, ResponseTokens, response_loss};
 use crate::sft_config::{AdapterDropout, SftConfig};
 use crate::sft_models::SftModels;
 use crate::sft_step::{SftError, SftSample, SftStep};
+use crate::trained_parts::total_change;
 
 #[cfg(test)]
 mod tests;

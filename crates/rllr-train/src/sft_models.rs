@@ -4,7 +4,8 @@ use burn::module::Module as _;
 use burn::tensor::Device;
 use rllr_model::{AdaptedLm, CausalLm};
 
-use crate::actor_critic::{Actor, ModelsError, num_trainable};
+use crate::actor_critic::{Actor, ModelsError};
+use crate::trained_parts::num_trainable;
 
 /// What is trained, and the frozen model that it adapts, if it is an adapter.
 ///

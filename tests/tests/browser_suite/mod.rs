@@ -2,7 +2,7 @@
 
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
-use rllr_tests::{generation_cases, golden, lora_cases, model_cases};
+use rllr_tests::{generation_cases, golden, lora_cases, model_cases, ppo_trace, ppo_trl072, ppo_trl112};
 use rllr_tests::{stories, supervised_cases, tokenizers};
 use rllr_train::self_check;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
@@ -106,6 +106,32 @@ async fn a_golden_model_generates_on_webgpu() {
     let mut cases = golden::model_cases().unwrap();
     cases.retain(|case| case.name == "llama_gqa");
     generation_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_ppo_trl072_on_the_cpu() {
+    let cases = golden::ppo_cases("ppo_trl072").unwrap();
+    ppo_trl072::check_all(&cases, &cpu(), ppo_trace::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn golden_ppo_trl112_on_the_cpu() {
+    let cases = golden::ppo_cases("ppo_trl112").unwrap();
+    ppo_trl112::check_all(&cases, &cpu(), ppo_trace::Tolerance::CPU)
+        .await
+        .unwrap();
+}
+
+/// One run is enough here: a software adapter needs minutes for the shaders.
+#[wasm_bindgen_test]
+async fn a_golden_ppo_run_on_webgpu() {
+    let mut cases = golden::ppo_cases("ppo_trl112").unwrap();
+    cases.retain(|case| case.name == "dataset_end_planned");
+    ppo_trl112::check_all(&cases, &gpu().await, ppo_trace::Tolerance::GPU)
         .await
         .unwrap();
 }

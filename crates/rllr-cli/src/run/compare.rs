@@ -217,7 +217,11 @@ impl Shared<'_> {
         // 4. Reward models, as far as a method reads them. Each begins as the fine-tuned model.
         let wants = |some: &[Method]| some.iter().any(|method| methods.contains(method));
         let mut reward = |kind, config, wanted: bool| -> anyhow::Result<Option<TrainedRewardModel>> {
-            if wanted { Ok(Some(self.reward(&sft, kind, config, rng)?)) } else { Ok(None) }
+            if wanted {
+                Ok(Some(self.reward(&sft, kind, config, rng)?))
+            } else {
+                Ok(None)
+            }
         };
         let label = reward(
             PairKind::Label,
@@ -390,7 +394,11 @@ impl Shared<'_> {
             (CriticKind::Absent, _) => None,
             (_, Some(model)) => Some(model.models.trained().clone()),
             // Zero: nothing is known of values yet, and the policy must not be pushed by noise.
-            (_, None) => Some(TrainedReward::full(sft.clone(), HeadInitialization::Zero, &mut rng)),
+            (_, None) => Some(TrainedReward::full(
+                sft.clone(),
+                HeadInitialization::Zero,
+                &mut rng,
+            )),
         };
         let critic = match critic {
             None => None,
@@ -479,7 +487,14 @@ impl Shared<'_> {
                 total,
                 metrics,
             } if step % (total / 6).max(1) == 0 => {
-                let names = ["loss", "mean_token_accuracy", "accuracy", "objective/scores", "objective/kl", "rollout/accuracy"];
+                let names = [
+                    "loss",
+                    "mean_token_accuracy",
+                    "accuracy",
+                    "objective/scores",
+                    "objective/kl",
+                    "rollout/accuracy",
+                ];
                 let shown: Vec<String> = names
                     .iter()
                     .filter_map(|name| Some(format!("{name} {:.3}", metrics.get(*name)?)))

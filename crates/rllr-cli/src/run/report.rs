@@ -18,7 +18,10 @@ pub(super) fn print(results: &[MethodResult], json: bool) -> anyhow::Result<()> 
     if json {
         return results.iter().try_for_each(print_json);
     }
-    let mut tasks: Vec<&str> = results.iter().map(|result| result.held_out.task.as_str()).collect();
+    let mut tasks: Vec<&str> = results
+        .iter()
+        .map(|result| result.held_out.task.as_str())
+        .collect();
     tasks.dedup();
     for task in tasks {
         let of_task: Vec<&MethodResult> = results

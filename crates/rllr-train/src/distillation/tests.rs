@@ -6,13 +6,14 @@ use rllr_model::{CausalLmConfig, PaddingSide, SpecialTokenIds, TokenBatch, initi
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::actor_critic::{Actor, total_change};
+use crate::actor_critic::Actor;
 use crate::distillation_config::{Divergence, OnPolicyShare};
 use crate::distillation_loss::generalized_jsd;
 use crate::learning_rate::LrSchedule;
 use crate::micro_batching::MicroBatching;
 use crate::sft_config::SftConfig;
 use crate::sft_step::SftMetrics;
+use crate::trained_parts::total_change;
 
 const SPECIAL: SpecialTokenIds = SpecialTokenIds {
     bos: Some(1),

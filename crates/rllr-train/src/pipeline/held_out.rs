@@ -40,10 +40,7 @@ impl HeldOut<'_> {
     /// # Errors
     ///
     /// [`HeldOutError`] when the model cannot answer, or there is no example.
-    pub async fn evaluate(
-        &self,
-        lm: AdaptedLm<'_>,
-    ) -> Result<(Evaluation, Vec<Prediction>), HeldOutError> {
+    pub async fn evaluate(&self, lm: AdaptedLm<'_>) -> Result<(Evaluation, Vec<Prediction>), HeldOutError> {
         let positions = lm.base().decoder().max_positions();
         let answering = Answering::new(self.task, self.tokenizer, self.examples, positions, self.config)?;
         let predictions = answering.run(lm).await?;
@@ -66,7 +63,9 @@ impl HeldOut<'_> {
             ("eval_pearson", evaluation.pearson),
             ("eval_spearman", evaluation.spearman),
         ];
-        let known = numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let known = numbers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Ok(known.collect())
     }
 }

@@ -6,9 +6,9 @@ use rllr_reward::{Part, Reward, RewardError, ScoreParts, Verdict};
 use rllr_task::{Answer, Label, Metric, ResponseFormat, Task};
 
 use crate::micro_batching::MicroBatching;
+use crate::responses::Responses;
 use crate::reward_models::RewardModels;
 use crate::reward_step::RewardTrainingError;
-use crate::responses::Responses;
 
 /// Scores the responses of a policy: two reward models, and a rule that reads the label.
 ///

@@ -150,7 +150,10 @@ impl Stage for PpoStage<'_> {
             *gold.borrow_mut() = labels
                 .flat_map(|label| std::iter::repeat_n(label, group_size))
                 .collect::<Vec<Label>>();
-            asked.iter().map(|&index| self.questions[index].prompt.clone()).collect()
+            asked
+                .iter()
+                .map(|&index| self.questions[index].prompt.clone())
+                .collect()
         };
         let score = async |responses: &Responses| -> Result<Vec<f32>, PpoStageError> {
             let labels = gold.borrow().clone();
@@ -265,9 +268,16 @@ fn part_means(judged: &[Judged]) -> Metrics {
         });
         mean(name, scores.flatten().map(|&score| f64::from(score)).collect());
     }
-    let verdicts = || judged.iter().filter_map(|judged| judged.parts.verdicts.as_ref()).flatten();
+    let verdicts = || {
+        judged
+            .iter()
+            .filter_map(|judged| judged.parts.verdicts.as_ref())
+            .flatten()
+    };
     let share = |holds: fn(&Verdict) -> bool| {
-        verdicts().map(|verdict| if holds(verdict) { 1.0 } else { 0.0 }).collect::<Vec<f64>>()
+        verdicts()
+            .map(|verdict| if holds(verdict) { 1.0 } else { 0.0 })
+            .collect::<Vec<f64>>()
     };
     mean(
         "rollout/accuracy",

@@ -87,7 +87,10 @@ impl Stage for RewardStage {
 
     fn config(&self) -> ConfigKeys {
         let mut keys = config_keys(self.trainer.config()).expect("these settings are plain data");
-        let sides = self.pairs.iter().flat_map(|pair| [pair.chosen(), pair.rejected()]);
+        let sides = self
+            .pairs
+            .iter()
+            .flat_map(|pair| [pair.chosen(), pair.rejected()]);
         let tokens = sides.flat_map(|side| side.tokens());
         keys.extend(data_keys(self.pairs.len(), tokens));
         keys
@@ -126,7 +129,11 @@ impl Stage for RewardStage {
             };
             pairs.iter().map(|pair| (name.to_owned(), pair.clone())).collect()
         };
-        let pairs = [named(PairKind::Label, label), named(PairKind::Rationale, rationale)].concat();
+        let pairs = [
+            named(PairKind::Label, label),
+            named(PairKind::Rationale, rationale),
+        ]
+        .concat();
         let mut metrics = Metrics::new();
         for (kind, PreferenceMetrics { accuracy, margin, .. }) in self.trainer.evaluate(&pairs).await? {
             metrics.insert(format!("eval_{kind}_accuracy"), accuracy);

@@ -157,6 +157,9 @@ pub(super) fn data_keys(rows: usize, tokens: impl IntoIterator<Item = u32>) -> C
     let bytes: Vec<u8> = tokens.into_iter().flat_map(u32::to_le_bytes).collect();
     ConfigKeys::from([
         ("data.rows".to_owned(), rows.to_string()),
-        ("data.crc32c".to_owned(), format!("{:08x}", crc32c::crc32c(&bytes))),
+        (
+            "data.crc32c".to_owned(),
+            format!("{:08x}", crc32c::crc32c(&bytes)),
+        ),
     ])
 }

@@ -18,8 +18,8 @@ use super::*;
 use crate::actor_critic::{Actor, ActorCritic, Critic, PpoModels, Reference};
 use crate::micro_batching::MicroBatching;
 use crate::ppo_config::PpoConfig;
-use crate::reward_models::{RewardModels, TrainedReward};
 use crate::responses::Responses;
+use crate::reward_models::{RewardModels, TrainedReward};
 
 /// A task with examples and a tokenizer.
 struct Fixture {
@@ -36,7 +36,12 @@ impl Fixture {
         let format = ResponseFormat::RationaleThenLabel;
         let texts = examples.iter().flat_map(|example| {
             let prompt = task.prompt(example, 0, format).unwrap().text;
-            example.rationales.values().cloned().chain([prompt]).collect::<Vec<_>>()
+            example
+                .rationales
+                .values()
+                .cloned()
+                .chain([prompt])
+                .collect::<Vec<_>>()
         });
         let config = BpeTrainingConfig {
             vocab_size: 400,
@@ -83,7 +88,11 @@ impl Fixture {
             initializer_range: 0.1,
         };
         let config = recipe.config(self.tokenizer.vocab_size());
-        let weights = initial_weights(&config, recipe.initializer_range, &mut ChaCha8Rng::seed_from_u64(seed));
+        let weights = initial_weights(
+            &config,
+            recipe.initializer_range,
+            &mut ChaCha8Rng::seed_from_u64(seed),
+        );
         CausalLm::from_weights(&config, &weights, &Device::flex().autodiff()).unwrap()
     }
 
@@ -140,11 +149,21 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
     };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     for (kind, per_example) in [(PairKind::Label, 2), (PairKind::Rationale, 1)] {
-        let pairs = fixture.material().pairs(kind, &fixture.examples, &mut rng).unwrap();
-        assert!(pairs.len() <= 12 * per_example && pairs.len() > 6, "{}", pairs.len());
+        let pairs = fixture
+            .material()
+            .pairs(kind, &fixture.examples, &mut rng)
+            .unwrap();
+        assert!(
+            pairs.len() <= 12 * per_example && pairs.len() > 6,
+            "{}",
+            pairs.len()
+        );
         for pair in &pairs {
             assert_eq!(pair.chosen().prompt(), pair.rejected().prompt());
-            let (chosen, rejected) = (answer(&text(pair.chosen().response())), answer(&text(pair.rejected().response())));
+            let (chosen, rejected) = (
+                answer(&text(pair.chosen().response())),
+                answer(&text(pair.rejected().response())),
+            );
             assert_eq!(chosen.0 == rejected.0, kind == PairKind::Rationale, "{pair}");
             assert_ne!(chosen.1, rejected.1, "{pair}");
         }
@@ -163,7 +182,11 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
 #[wasm_bindgen_test(unsupported = test)]
 fn responses_are_judged_by_rule_and_by_model() {
     let fixture = Fixture::new(TaskKind::FilmSentiment, 8);
-    let texts = ["it is good\nLabel: positive", "it is good\nLabel: negative", "it is good"];
+    let texts = [
+        "it is good\nLabel: positive",
+        "it is good\nLabel: negative",
+        "it is good",
+    ];
     let prompt = fixture.tokenizer.encode_prompt("A film.\n").unwrap();
     let answers: Vec<Vec<u32>> = texts
         .iter()
@@ -179,11 +202,17 @@ fn responses_are_judged_by_rule_and_by_model() {
     assert_eq!(judged.parts.verdicts.as_deref(), Some(&expected[..]));
     assert_eq!(judged.scores, [1.0, -1.0, -3.0]);
     assert_eq!(judged.texts, texts);
-    assert_eq!(judged.parts.label_scores, None, "a part that nobody reads is not computed");
+    assert_eq!(
+        judged.parts.label_scores, None,
+        "a part that nobody reads is not computed"
+    );
 
     let judge = fixture.judge(Reward::Label, Some(&model));
     let judged = pollster::block_on(judge.judge(&responses, &[gold; 3], 1)).unwrap();
-    let rows: Vec<Vec<u32>> = answers.iter().map(|answer| [&prompt[..], answer].concat()).collect();
+    let rows: Vec<Vec<u32>> = answers
+        .iter()
+        .map(|answer| [&prompt[..], answer].concat())
+        .collect();
     let scores = pollster::block_on(model.score(&rows, MicroBatching::Rows(1))).unwrap();
     for (found, expected) in judged.scores.iter().zip(&scores) {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");

@@ -9,13 +9,17 @@ use rllr_reward::{KlEstimator, ScoreNormalization};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::actor_critic::{Actor, ActorCritic, Critic, CriticKind, Reference, ReferenceKind, total_change};
+use crate::actor_critic::{Actor, ActorCritic, Critic, CriticKind, Reference, ReferenceKind};
 use crate::kl_controller::KlController;
 use crate::learning_rate::LrSchedule;
 use crate::ppo_config::{AdvantageWhitening, KlPenalty, KlPlace, LossMeans};
+use crate::trained_parts::total_change;
 
 mod adapters;
 mod groups;
+mod lessons;
+mod writing;
+mod learning;
 
 /// One layer, 12 ids.
 fn lm_config() -> CausalLmConfig {

@@ -51,6 +51,7 @@ pub enum PpoPreset {
     #[serde(rename = "grpo")]
     Grpo,
     /// Dr. GRPO (arXiv 2503.20783): no division by standard deviation or length; other values as [`PpoPreset::Grpo`].
+    /// The constant that it divides by instead is a setting of its own: change it with `max_new_tokens`.
     #[serde(rename = "dr-grpo")]
     DrGrpo,
     /// DAPO (arXiv 2503.14476): clip-higher, dynamic sampling, token-level loss, overlong shaping. Batch sizes and

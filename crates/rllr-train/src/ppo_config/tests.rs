@@ -84,6 +84,35 @@ fn presets_of_other_programs_have_their_values() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn group_methods_have_their_values() {
+    let [rloo, grpo, dr_grpo, dapo] = [
+        PpoPreset::Rloo,
+        PpoPreset::Grpo,
+        PpoPreset::DrGrpo,
+        PpoPreset::Dapo,
+    ]
+    .map(PpoPreset::config);
+    assert_eq!(
+        [&rloo, &grpo].map(|c| (c.learning_rate, c.advantage.group_size())),
+        [(1e-6, 2), (1e-6, 8)]
+    );
+    assert_eq!(
+        [&rloo, &grpo, &dapo].map(|c| c.kl_controller.kl_coef()),
+        [0.05, 0.0, 0.0]
+    );
+    assert_eq!(grpo.prompt_order(20).batch, 8, "of 8 answers each");
+    assert_eq!(grpo.prompt_order(20).steps_per_epoch(), 3);
+    let max_len = grpo.max_new_tokens;
+    assert_eq!(
+        dr_grpo.loss_aggregation,
+        LossAggregation::SequenceMeanOfTokenSumsOverMaxLen { max_len }
+    );
+    assert_eq!((dapo.loss.clip_range_low, dapo.loss.clip_range_high), (0.2, 0.28));
+    assert_eq!(dapo.loss_aggregation, LossAggregation::TokenMean);
+    assert_eq!(dapo.batch_size / dapo.minibatch_size, 16);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn presets_are_found_by_name_and_make_sense() {
     for preset in PpoPreset::ALL {
         assert_eq!(PpoPreset::from_name(preset.name()), Some(preset));
@@ -110,6 +139,18 @@ fn contradictions_are_named() {
     assert_eq!(
         message(|config| config.temperature = 0.0),
         "temperature is 0, expected a positive number"
+    );
+    assert_eq!(
+        message(|config| config.top_p = 0.0),
+        "top_p is 0, expected above 0 and at most 1"
+    );
+    let odd = |config: &mut PpoConfig| {
+        *config = PpoPreset::Grpo.config();
+        config.batch_size = 63;
+    };
+    assert_eq!(
+        message(odd),
+        "batch_size is 63, expected a multiple of advantage.group.group_size"
     );
     assert!(message(|config| config.reference = ReferenceKind::Absent).starts_with("kl_controller is"));
     assert!(message(|config| config.critic = CriticKind::Absent).starts_with("critic is absent"));

@@ -11,7 +11,7 @@ use rllr_reward::WindowEnd;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::actor_critic::{ModelsError, total_change};
+use crate::actor_critic::ModelsError;
 use crate::checkpointing::Checkpointing;
 use crate::label_sensitivity::SensitivityRows;
 use crate::learning_rate::LrSchedule;
@@ -22,6 +22,7 @@ use crate::prompt_and_response::PromptAndResponse;
 use crate::reward_config::RewardLoss;
 use crate::reward_pair::RewardPairError;
 use crate::reward_step::RewardMetrics;
+use crate::trained_parts::total_change;
 
 const SPECIAL: SpecialTokenIds = SpecialTokenIds {
     bos: Some(1),

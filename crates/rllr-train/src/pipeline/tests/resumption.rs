@@ -59,7 +59,11 @@ fn check_resumption<S: Stage>(stage: impl Fn(u64) -> S) {
     };
     let (whole, expected) = pull(start(1), usize::MAX);
     let total = whole.stage().total_steps();
-    assert!(total >= EVERY + 2 && expected.len() == total, "{} of {total}", expected.len());
+    assert!(
+        total >= EVERY + 2 && expected.len() == total,
+        "{} of {total}",
+        expected.len()
+    );
 
     let (stopped, first) = pull(start(1), EVERY + 1);
     assert_eq!(first, expected[..EVERY + 1]);
@@ -72,7 +76,10 @@ fn check_resumption<S: Stage>(stage: impl Fn(u64) -> S) {
 
     let bits = |stage: &S| {
         let weights = stage.snapshot().unwrap().weights().unwrap();
-        pollster::block_on(weights.read_all()).unwrap().to_safetensors().unwrap()
+        pollster::block_on(weights.read_all())
+            .unwrap()
+            .to_safetensors()
+            .unwrap()
     };
     assert_eq!(bits(whole.stage()), bits(resumed.stage()));
 }
@@ -135,7 +142,11 @@ fn reinforcement_learning_goes_on_bit_by_bit() {
     for reference_reset in [ReferenceReset::Never, ReferenceReset::Every { steps: 2 }] {
         check_resumption(|seed| {
             let config = ppo_config(reference_reset);
-            let lm = fixture.model(if reference_reset == ReferenceReset::Never { 1 } else { seed });
+            let lm = fixture.model(if reference_reset == ReferenceReset::Never {
+                1
+            } else {
+                seed
+            });
             let trained_from = fixture.reward_models(fixture.model(seed));
             let models = ppo_models(&lm, &trained_from, &config);
             let trainer = PpoTrainer::new(models, config, 5).unwrap();
@@ -143,7 +154,12 @@ fn reinforcement_learning_goes_on_bit_by_bit() {
                 questions: fixture.material().questions(&fixture.examples, 6).unwrap(),
                 total_steps: 5,
             };
-            PpoStage::new(trainer, questions, fixture.judge(Reward::Label, Some(&reward)), None)
+            PpoStage::new(
+                trainer,
+                questions,
+                fixture.judge(Reward::Label, Some(&reward)),
+                None,
+            )
         });
     }
 }

@@ -97,15 +97,26 @@ impl Begun {
         let mut judge = self.fixture.judge(reward, Some(&self.label));
         judge.rationale_model = Some(&self.rationale);
         let questions = PpoQuestions {
-            questions: self.fixture.material().questions(&self.fixture.examples, 24).unwrap(),
+            questions: self
+                .fixture
+                .material()
+                .questions(&self.fixture.examples, 24)
+                .unwrap(),
             total_steps: STEPS,
         };
         let (_, steps) = drive(PpoStage::new(trainer, questions, judge, None));
         let mean = |steps: &[Metrics]| {
-            steps.iter().map(|metrics| metrics["objective/scores"]).sum::<f64>() / steps.len() as f64
+            steps
+                .iter()
+                .map(|metrics| metrics["objective/scores"])
+                .sum::<f64>()
+                / steps.len() as f64
         };
         let (first, last) = (mean(&steps[..3]), mean(&steps[STEPS - 3..]));
-        assert!(last > first, "{reward:?}: mean score from {first:.3} to {last:.3}");
+        assert!(
+            last > first,
+            "{reward:?}: mean score from {first:.3} to {last:.3}"
+        );
     }
 }
 
@@ -115,7 +126,10 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
         unreachable!("a whole model was trained");
     };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let pairs = fixture.material().pairs(kind, &fixture.examples, &mut rng).unwrap();
+    let pairs = fixture
+        .material()
+        .pairs(kind, &fixture.examples, &mut rng)
+        .unwrap();
     let held_out = HeldOutPairs {
         label: fixture
             .material()
@@ -140,7 +154,11 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
     let models = fixture.reward_models(lm.clone());
     let (mut stage, _) = drive(RewardStage::new(models, pairs, config, held_out).unwrap());
     let metrics = pollster::block_on(stage.evaluate()).unwrap();
-    let name = if kind == PairKind::Label { "label" } else { "rationale" };
+    let name = if kind == PairKind::Label {
+        "label"
+    } else {
+        "rationale"
+    };
     let accuracy = metrics[&format!("eval_{name}_accuracy")];
     assert!(accuracy > 0.8, "{kind:?}: {metrics:?}");
     assert!(metrics["eval_label_sensitivity"].is_finite(), "{metrics:?}");

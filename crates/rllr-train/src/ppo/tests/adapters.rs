@@ -6,7 +6,7 @@ use super::*;
 use crate::actor_critic::AdapterCritic;
 
 /// RLLR's layout: policy and value model are adapters on one frozen base.
-fn adapter_models(reference: impl FnOnce(&LoraAdapter) -> Reference) -> PpoModels {
+pub(super) fn adapter_models(reference: impl FnOnce(&LoraAdapter) -> Reference) -> PpoModels {
     let device = Device::flex().autodiff();
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let lora = LoraConfig::of_the_paper(lm_config().architecture);

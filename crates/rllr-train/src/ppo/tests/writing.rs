@@ -1,0 +1,217 @@
+//! What the policy writes, and whether it is scored as it was written.
+
+use rllr_model::SpecialTokenIds;
+
+use super::adapters::adapter_models;
+use super::*;
+use crate::actor_critic::PpoModels;
+use crate::group_advantage::GroupAdvantage;
+use crate::ppo_config::{AdvantageSource, EqualGroups, RolloutModel};
+use crate::ppo_warnings::PpoWarning;
+use crate::responses::SampledLogProbs;
+
+pub(super) fn tokens() -> SpecialTokenIds {
+    SpecialTokenIds {
+        bos: Some(1),
+        eos: Some(2),
+        pad: Some(0),
+        stop: vec![2],
+    }
+}
+
+pub(super) fn prompts() -> Vec<Vec<u32>> {
+    vec![vec![1, 5], vec![1], vec![1, 6, 7], vec![1, 8]]
+}
+
+fn write(trainer: &PpoTrainer, draw: usize) -> Responses {
+    block_on(trainer.write(&prompts(), &tokens(), draw)).unwrap()
+}
+
+/// Adapters that are something, at another temperature.
+fn adapted_trainer(change: impl FnOnce(&mut PpoConfig)) -> PpoTrainer {
+    let models = adapter_models(|_| Reference::AdaptersOff);
+    let mut config = PpoConfig {
+        critic: models.critic_kind(),
+        reference: models.reference_kind(),
+        temperature: 0.7,
+        max_new_tokens: 8,
+        ..config()
+    };
+    change(&mut config);
+    let mut trainer = PpoTrainer::new(models, config, 10).unwrap();
+    step(&mut trainer);
+    trainer
+}
+
+/// Seed, step and draw say what is written; how it is cut and with which layout does not.
+#[wasm_bindgen_test(unsupported = test)]
+fn answers_are_a_function_of_seed_step_and_draw() {
+    let trainer = adapted_trainer(|_| {});
+    let written = write(&trainer, 0);
+    let cut = adapted_trainer(|config| {
+        config.generation_batch_size = 3;
+        config.rollout_model = RolloutModel::Policy;
+    });
+    assert_eq!(write(&cut, 0).responses(), written.responses());
+    assert_ne!(
+        write(&trainer, 1).responses(),
+        written.responses(),
+        "another draw"
+    );
+    let other = adapted_trainer(|config| config.seed = 1);
+    assert_ne!(write(&other, 0).responses(), written.responses(), "another seed");
+    let mut later = adapted_trainer(|_| {});
+    later.state.step += 1;
+    assert_ne!(write(&later, 0).responses(), written.responses(), "another step");
+    let resumed = PpoTrainer::resume(
+        trainer.models().clone(),
+        trainer.optimizer().clone(),
+        trainer.state().clone(),
+        trainer.config().clone(),
+        10,
+    );
+    assert_eq!(write(&resumed.unwrap(), 0), written);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn written_responses_are_cut_at_their_end_and_hold_no_padding() {
+    let trainer = adapted_trainer(|config| config.max_new_tokens = 12);
+    let mut ends = [0, 0];
+    for draw in 0..20 {
+        let written = write(&trainer, draw);
+        for (response, &ended) in written.responses().iter().zip(written.ended()) {
+            ends[usize::from(ended)] += 1;
+            assert!(!response.contains(&0), "padding in {response:?}");
+            assert_eq!(
+                response.iter().position(|id| *id == 2),
+                ended.then(|| response.len() - 1)
+            );
+            assert!(ended || response.len() == 12);
+        }
+    }
+    assert!(ends[0] > 0 && ends[1] > 0, "{ends:?}");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_is_written_is_scored_alike() {
+    let mut trainer = adapted_trainer(|_| {});
+    let written = write(&trainer, 0);
+    let scored = block_on(trainer.score(written.clone(), &SCORES)).unwrap();
+    let difference = scored.sampler_difference.unwrap();
+    assert!(difference < 1e-4, "{difference}");
+
+    // A sampler that saw something else.
+    let mut sampled = written.sampled().unwrap().clone();
+    sampled.log_probs[2][0] += 0.02;
+    let wrong = written.clone().with_sampled(sampled.clone()).unwrap();
+    let error = block_on(trainer.score(wrong, &SCORES)).unwrap_err().to_string();
+    assert!(error.starts_with("log π of slot 0 is"), "{error}");
+    assert!(
+        error.contains("row 2 with prompt [1, 6, 7], response ["),
+        "{error}"
+    );
+    // Another temperature is another distribution.
+    let other = SampledLogProbs {
+        temperature: 1.0,
+        ..sampled
+    };
+    let other = written.clone().with_sampled(other).unwrap();
+    assert_eq!(
+        block_on(trainer.score(other, &SCORES))
+            .unwrap()
+            .sampler_difference,
+        None
+    );
+    // A policy that has learned since is another policy.
+    let order = trainer.order(4);
+    let step = block_on(trainer.learn(scored, &order)).unwrap();
+    assert_eq!(step.metrics.get("ppo/sampler_difference"), Some(difference));
+    let error = block_on(trainer.score(written, &SCORES)).unwrap_err();
+    assert!(matches!(error, PpoError::SamplerDiffers { .. }), "{error}");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn answers_to_one_prompt_stand_together() {
+    let trainer = trainer(|config| {
+        config.advantage = AdvantageSource::Group {
+            group_size: 2,
+            kind: GroupAdvantage::Grpo,
+            equal_groups: EqualGroups::Keep,
+        };
+        config.max_new_tokens = 8;
+    });
+    let written = write(&trainer, 0);
+    let expected: Vec<Vec<u32>> = prompts().into_iter().flat_map(|p| [p.clone(), p]).collect();
+    assert_eq!(written.prompts(), expected);
+    assert!(written.responses().chunks(2).any(|pair| pair[0] != pair[1]));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn prompts_that_begin_twice_are_refused() {
+    let trainer = trainer(|config| config.max_new_tokens = 4);
+    let message = |prompts: &[Vec<u32>]| {
+        let error = block_on(trainer.write(prompts, &tokens(), 0)).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        message(&[vec![1, 5], vec![1, 1, 5]]),
+        "prompt 1 holds the token 1 that begins a sequence 2 times, expected once: [1, 1, 5]"
+    );
+    assert_eq!(message(&[]), "a batch without a response, expected at least one");
+    assert!(message(&[vec![1; 1], vec![5; 14]]).starts_with("prompt 1 has 14 tokens"));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn frozen_weights_that_change_are_seen() {
+    let mut trainer = trainer(|config| config.checks.steps_between_frozen_checks = 2);
+    step(&mut trainer);
+    let trained = trainer.models().trained().clone();
+    let other = Reference::FrozenCopy(lm(9, &Device::flex()));
+    trainer.models = PpoModels::new(None, trained, other).unwrap();
+    step(&mut trainer);
+    let error = block_on(trainer.step(responses(), &SCORES))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("the reference is frozen, but"), "{error}");
+
+    // A reference that was reset is another one, and that is no error.
+    let mut reset = super::trainer(|config| {
+        config.checks.steps_between_frozen_checks = 1;
+        config.reference_reset = ReferenceReset::Every { steps: 1 };
+    });
+    for _ in 0..3 {
+        step(&mut reset);
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_is_unusual_is_a_warning() {
+    let warnings = |change: fn(&mut PpoConfig), scores: &[f32]| {
+        let mut trainer = trainer(change);
+        block_on(trainer.step(responses(), scores)).unwrap().warnings
+    };
+    let quiet = |config: &mut PpoConfig| config.checks.negative_kl = 1e9;
+    assert_eq!(warnings(quiet, &SCORES), []);
+    let loud = |config: &mut PpoConfig| {
+        config.checks.negative_kl = 1e9;
+        config.checks.missing_eos_rate = 0.4;
+        config.top_k = 5;
+    };
+    let found = warnings(loud, &[1.0; 4]);
+    let expected = [
+        PpoWarning::MissingEos { rate: 0.5 },
+        PpoWarning::EqualScores { std: 0.0 },
+        PpoWarning::Filtered { top_k: 5, top_p: 1.0 },
+    ];
+    assert_eq!(found, expected);
+    let above = |config: &mut PpoConfig| config.checks.negative_kl = -1e9;
+    assert!(matches!(
+        warnings(above, &SCORES)[..],
+        [PpoWarning::NegativeKl { .. }]
+    ));
+    assert!(
+        found[0]
+            .to_string()
+            .starts_with("a share of 0.50 of the responses did not end")
+    );
+}
