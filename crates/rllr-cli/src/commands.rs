@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, pairs, tokenizer};
+use crate::{convert, data, doctor, pairs, pretrain, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
+    /// Train a new model to predict the next token of plain texts.
+    Pretrain(pretrain::PretrainArgs),
 }
 
 impl Cli {
@@ -39,6 +41,7 @@ impl Cli {
             Command::Pairs(args) => pairs::run(args),
             Command::Convert(args) => convert::run(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
+            Command::Pretrain(args) => pretrain::run(&args),
         }
     }
 }
