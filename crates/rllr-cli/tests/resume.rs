@@ -193,9 +193,7 @@ fn a_run_that_is_killed_ends_with_the_same_bits() {
 #[test]
 fn an_interrupt_saves_and_says_how_to_go_on() {
     let folder = folder("interrupted");
-    let mut child = command(&folder, "out", 100_000, &["--save-every", "0"])
-        .spawn()
-        .unwrap();
+    let mut child = command(&folder, "out", 100_000, &[]).spawn().unwrap();
     let events = folder.join("out/events.jsonl");
     let deadline = Instant::now() + Duration::from_secs(60);
     while !fs::read_to_string(&events).is_ok_and(|text| text.contains(r#""step":3,"#)) {
@@ -220,7 +218,15 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
         message.contains("is saved, --out ") && message.contains("with --resume goes on"),
         "{message}"
     );
-    assert_eq!(names(&folder.join("out/checkpoints")).len(), 1);
+    let told = fs::read_to_string(&events).unwrap();
+    let last = told
+        .lines()
+        .filter(|line| line.starts_with(r#"{"event":"step""#))
+        .next_back()
+        .unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
+    let saved = names(&folder.join("out/checkpoints")).pop().unwrap();
+    assert_eq!(saved, format!("step-{:09}", last["step"].as_u64().unwrap()));
     check_checkpoints(&folder.join("out"));
     fs::remove_dir_all(&folder).unwrap();
 }
@@ -229,7 +235,7 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
 fn what_does_not_fit_ends_with_code_2() {
     let folder = folder("misfit");
     finish(command(&folder, "out", 4, &[]).spawn().unwrap());
-    let cases: [(&[&str], &str); 3] = [
+    let cases: [(&[&str], &str); 4] = [
         (
             &[],
             "--out holds a run already, saved as step-000000004: --resume goes on with it",
@@ -237,6 +243,10 @@ fn what_does_not_fit_ends_with_code_2() {
         (
             &["--resume", "--seed", "7"],
             "was written with seed = 0, this run has seed = 7",
+        ),
+        (
+            &["--resume", "--weight-decay", "0.5"],
+            "was written with trainer.weight_decay = 0.1, this run has trainer.weight_decay = 0.5",
         ),
         (
             &["--resume", "--learning-rate=-1"],

@@ -99,6 +99,8 @@ pub struct NextTokenStage {
     train_len: usize,
     vocab_size: usize,
     step: usize,
+    /// What else a checkpoint must have been written with.
+    more_settings: ConfigKeys,
 }
 
 /// What is remembered beside model and optimiser. Every step has a stream of random numbers of its own, so the step is
@@ -133,7 +135,15 @@ impl NextTokenStage {
             train_len,
             vocab_size,
             step: 0,
+            more_settings: ConfigKeys::new(),
         })
+    }
+
+    /// Settings that are not the stage's own and that a checkpoint must have been written with: the model's.
+    #[must_use]
+    pub fn with_settings(mut self, settings: ConfigKeys) -> Self {
+        self.more_settings.extend(settings);
+        self
     }
 
     /// The model in its present state.
@@ -232,6 +242,7 @@ impl Stage for NextTokenStage {
     fn config(&self) -> ConfigKeys {
         let mut keys = config_keys(&self.config).expect("these settings are plain data");
         let bytes: Vec<u8> = self.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        keys.extend(self.more_settings.clone());
         keys.insert("tokens".to_owned(), self.tokens.len().to_string());
         keys.insert(
             "tokens_crc32c".to_owned(),
