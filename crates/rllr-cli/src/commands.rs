@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, evaluate, pairs, run, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, pretrain, run, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Run(run::RunArgs),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
+    /// Train a new model to predict the next token of plain texts.
+    Pretrain(pretrain::PretrainArgs),
 }
 
 impl Cli {
@@ -45,6 +47,7 @@ impl Cli {
             Command::Eval(args) => evaluate::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
+            Command::Pretrain(args) => pretrain::run(&args),
         }
     }
 }

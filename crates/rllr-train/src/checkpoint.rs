@@ -70,7 +70,10 @@ struct ManifestFile {
 ///
 /// [`CheckpointError::State`] for settings that JSON cannot hold.
 pub fn config_keys(config: &impl Serialize) -> Result<ConfigKeys, CheckpointError> {
-    let config = serde_json::to_value(config).map_err(|error| CheckpointError::State(error.to_string()))?;
+    // Through a text, where a single-precision 0.1 is 0.1.
+    let config = serde_json::to_string(config)
+        .and_then(|text| serde_json::from_str(&text))
+        .map_err(|error| CheckpointError::State(error.to_string()))?;
     let mut keys = ConfigKeys::new();
     flatten(String::new(), &config, &mut keys);
     Ok(keys)

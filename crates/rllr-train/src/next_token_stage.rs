@@ -1,22 +1,22 @@
 //! Next-token training on one long text, as a stage of a run.
 
+use burn::module::Module as _;
 use burn::tensor::ExecutionError;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use rllr_model::{BatchError, CausalLm, PaddingSide, TokenBatch};
+use rllr_model::{BatchError, CausalLm, PaddingSide, Scoring, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{ConfigKeys, config_keys};
 use crate::checkpoint_error::CheckpointError;
 use crate::learning_rate::{LrPlan, LrSchedule};
 use crate::lm_trainer::{LmStepMetrics, LmTrainer, LmTrainerConfig};
-use crate::next_token_loss::next_token_loss;
 use crate::run::{Stage, StepReport};
 use crate::run_event::Metrics;
 use crate::snapshot::{Restored, Snapshot};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The model's name in a checkpoint.
 const MODEL: &str = "model";
@@ -99,6 +99,8 @@ pub struct NextTokenStage {
     train_len: usize,
     vocab_size: usize,
     step: usize,
+    /// What else a checkpoint must have been written with.
+    more_settings: ConfigKeys,
 }
 
 /// What is remembered beside model and optimiser. Every step has a stream of random numbers of its own, so the step is
@@ -133,7 +135,15 @@ impl NextTokenStage {
             train_len,
             vocab_size,
             step: 0,
+            more_settings: ConfigKeys::new(),
         })
+    }
+
+    /// Settings that are not the stage's own and that a checkpoint must have been written with: the model's.
+    #[must_use]
+    pub fn with_settings(mut self, settings: ConfigKeys) -> Self {
+        self.more_settings.extend(settings);
+        self
     }
 
     /// The model in its present state.
@@ -232,6 +242,7 @@ impl Stage for NextTokenStage {
     fn config(&self) -> ConfigKeys {
         let mut keys = config_keys(&self.config).expect("these settings are plain data");
         let bytes: Vec<u8> = self.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        keys.extend(self.more_settings.clone());
         keys.insert("tokens".to_owned(), self.tokens.len().to_string());
         keys.insert(
             "tokens_crc32c".to_owned(),
@@ -270,16 +281,19 @@ impl Stage for NextTokenStage {
 
     /// `eval_loss`: mean over the measured pieces, in nats per token.
     async fn evaluate(&mut self) -> Result<Metrics, NextTokenError> {
-        let model = burn::module::Module::valid(self.trainer.model());
-        let device = burn::module::Module::devices(&model)[0].clone();
+        let model = self.trainer.model().valid();
+        let device = model.devices()[0].clone();
         let (mut sum, mut count) = (0.0, 0usize);
         let pieces = self.tokens[self.train_len..].chunks_exact(self.config.seq_len);
         for piece in pieces.take(self.config.eval_pieces) {
             let batch = TokenBatch::from_rows(&[piece], PaddingSide::Right, self.vocab_size)?;
             let input = batch.to_device(&device);
-            let loss = next_token_loss(&model, &input, &batch).value;
-            let loss = loss.into_data_async().await.map_err(NextTokenError::Device)?;
-            sum += loss.iter::<f64>().next().unwrap_or(f64::NAN);
+            let scored = model
+                .without_adapter()
+                .score(&input, 1..piece.len(), Scoring::default());
+            let log_probs = scored.log_probs().mean().into_data_async().await;
+            let log_probs = log_probs.map_err(NextTokenError::Device)?;
+            sum -= log_probs.iter::<f64>().next().unwrap_or(f64::NAN);
             count += 1;
         }
         if count == 0 {

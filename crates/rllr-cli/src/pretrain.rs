@@ -1,0 +1,188 @@
+//! `rllr pretrain`: next-token training of a new model on plain texts.
+
+mod arguments;
+mod output;
+
+use std::fs;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use rllr_model::{CausalLm, CausalLmConfig, Tokenizer, initial_weights};
+use rllr_train::{CheckpointError, NextTokenStage, Run, RunError, RunEvent, config_keys};
+
+use crate::checkpoint_directory::CheckpointDirectory;
+use crate::data::load::bad_input;
+use crate::devices::{self, DeviceError, DeviceName};
+use crate::exit::ExitError;
+use crate::sinks::{JsonLines, Progress, TensorBoard};
+use crate::terminal::say;
+use crate::tokenizer::load::read_tokenizer;
+
+pub use arguments::PretrainArgs;
+
+/// Bytes as ids, where no tokenizer is given.
+const BYTE_IDS: usize = 256;
+
+/// Trains a model, or goes on with it.
+///
+/// # Errors
+///
+/// [`ExitError::BadInput`] for settings, data and checkpoints that do not fit, [`ExitError::NoDevice`] when the device
+/// cannot be used; otherwise if the run fails or was interrupted.
+pub fn run(args: &PretrainArgs) -> anyhow::Result<()> {
+    let interrupted = watch_for_interrupts()?;
+    let tokenizer = args.tokenizer.as_deref().map(read_tokenizer).transpose()?;
+    let (tokens, vocab_size) = read_tokens(args, tokenizer.as_ref())?;
+    let model_config = args.model_config(vocab_size);
+    model_config
+        .validate()
+        .map_err(|error| bad_input(error.to_string()))?;
+    let device = open_device(args.device)?;
+
+    let model = new_model(&model_config, args.seed, &device)?;
+    let stage = NextTokenStage::new(model, tokens, args.stage_config());
+    let model_keys = config_keys(&serde_json::json!({ "model": model_config }))?;
+    let stage = stage
+        .map_err(|error| bad_input(error.to_string()))?
+        .with_settings(model_keys);
+    fs::create_dir_all(&args.out).with_context(|| format!("--out {}", args.out.display()))?;
+    let store = CheckpointDirectory::open(&args.out.join("checkpoints")).map_err(CheckpointError::from)?;
+    let begun = if args.resume {
+        pollster::block_on(Run::resume(stage, store, args.run_config()))
+    } else {
+        pollster::block_on(Run::start(stage, store, args.run_config()))
+    };
+    let mut run = begun.map_err(classify)?;
+
+    let mut sinks = Sinks::new(args);
+    while let Some(event) = pollster::block_on(run.next_event()).map_err(classify)? {
+        sinks.write(&event)?;
+        let is_over = matches!(event, RunEvent::Finished { .. });
+        if interrupted.load(Ordering::Relaxed) && !is_over {
+            let name = pollster::block_on(run.save())?;
+            let out = args.out.display();
+            anyhow::bail!("interrupted; {name} is saved, --out {out} with --resume goes on from it");
+        }
+    }
+    output::write_model(
+        &args.out.join("model"),
+        run.stage().model(),
+        &model_config,
+        tokenizer.as_ref(),
+    )
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+fn watch_for_interrupts() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+/// The ids of all texts, one after the other, and how many ids there are.
+fn read_tokens(args: &PretrainArgs, tokenizer: Option<&Tokenizer>) -> anyhow::Result<(Vec<u32>, usize)> {
+    let mut tokens = Vec::new();
+    for path in &args.data {
+        let at = |error: &dyn std::fmt::Display| bad_input(format!("--data {}: {error}", path.display()));
+        let bytes = fs::read(path).map_err(|error| at(&error))?;
+        match tokenizer {
+            None => tokens.extend(bytes.into_iter().map(u32::from)),
+            Some(tokenizer) => {
+                let text = String::from_utf8(bytes).map_err(|error| at(&error))?;
+                tokens.extend(tokenizer.encode(&text).map_err(|error| at(&error))?);
+                tokens.extend(tokenizer.special_token_ids().eos);
+            }
+        }
+    }
+    Ok((tokens, tokenizer.map_or(BYTE_IDS, Tokenizer::vocab_size)))
+}
+
+fn open_device(name: DeviceName) -> anyhow::Result<Device> {
+    match name {
+        // Small models are faster on the CPU than on anything that would have to be checked first.
+        DeviceName::Auto | DeviceName::Cpu => Ok(devices::cpu()),
+        DeviceName::WebGpu(number) => devices::open_adapter(number)
+            .map_err(|error: DeviceError| ExitError::NoDevice(error.to_string()).into()),
+    }
+}
+
+/// A model that has learned nothing.
+fn new_model(config: &CausalLmConfig, seed: u64, device: &Device) -> anyhow::Result<CausalLm> {
+    /// `initializer_range` of Llama's configurations.
+    const STANDARD_DEVIATION: f64 = 0.02;
+    let weights = initial_weights(config, STANDARD_DEVIATION, &mut ChaCha8Rng::seed_from_u64(seed));
+    Ok(CausalLm::from_weights(
+        config,
+        &weights,
+        &device.clone().autodiff(),
+    )?)
+}
+
+/// Settings that do not fit a checkpoint are the user's to change.
+fn classify<E: std::fmt::Display>(error: RunError<E>) -> anyhow::Error {
+    match error {
+        RunError::Occupied { name } => bad_input(format!(
+            "--out holds a run already, saved as {name}: --resume goes on with it"
+        )),
+        RunError::Checkpoint(
+            error @ (CheckpointError::OtherConfig { .. } | CheckpointError::Version { .. }),
+        ) => bad_input(error.to_string()),
+        other => anyhow::anyhow!("{other}"),
+    }
+}
+
+/// Where the events go.
+struct Sinks {
+    file: JsonLines,
+    tensorboard: Option<TensorBoard>,
+    terminal: Terminal,
+}
+
+enum Terminal {
+    Json,
+    People(Progress),
+    Nothing,
+}
+
+impl Sinks {
+    fn new(args: &PretrainArgs) -> Self {
+        let terminal = match (args.json, args.quiet) {
+            (true, _) => Terminal::Json,
+            (false, true) => Terminal::Nothing,
+            (false, false) => Terminal::People(Progress::default()),
+        };
+        Self {
+            file: JsonLines::new(&args.out.join("events.jsonl")),
+            tensorboard: args
+                .tensorboard
+                .then(|| TensorBoard::new(&args.out.join("tensorboard"))),
+            terminal,
+        }
+    }
+
+    fn write(&mut self, event: &RunEvent) -> anyhow::Result<()> {
+        self.file.write(event)?;
+        if let Some(tensorboard) = &mut self.tensorboard {
+            tensorboard.write(event)?;
+        }
+        match &mut self.terminal {
+            Terminal::Json => say!("{}", serde_json::to_string(event)?),
+            Terminal::People(progress) => {
+                if let Some(line) = progress.line(event) {
+                    // Nobody may be listening, which is no reason to stop training.
+                    let _ = writeln!(std::io::stderr(), "{line}");
+                }
+            }
+            Terminal::Nothing => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Where a run's events go: a file of JSON lines, TensorBoard, a terminal.
+
+mod json_lines;
+mod progress;
+mod tensorboard;
+
+pub use json_lines::JsonLines;
+pub use progress::Progress;
+pub use tensorboard::TensorBoard;
