@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 
-use serde::{Deserialize, Serialize};
-
 use crate::checkpoint::{CHECKPOINT_FORMAT, ConfigKeys, Manifest, read, read_manifest, write};
 use crate::checkpoint_error::CheckpointError;
 use crate::checkpoint_store::CheckpointStore;
 use crate::run_event::{Metrics, RunEvent, RunSample};
 use crate::snapshot::{Restored, Snapshot};
 
+mod config;
 #[cfg(test)]
 mod tests;
+
+pub use config::{Best, BestMetric, CheckpointConfig, RunConfig};
 
 /// Something that is trained step by step.
 #[expect(
@@ -60,48 +61,6 @@ pub struct StepReport {
     pub warnings: Vec<String>,
 }
 
-/// When a run measures and saves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RunConfig {
-    /// Steps between two evaluations; there is one at the end too. Default 0: never.
-    pub evaluate_every: usize,
-    /// When checkpoints are written, and which are kept.
-    pub checkpoints: CheckpointConfig,
-}
-
-/// When checkpoints are written, and which are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CheckpointConfig {
-    /// Steps between two checkpoints; there is one at the end too. Default 100; 0 for only the one at the end.
-    pub every: usize,
-    /// How many of the newest are kept. Default 2; at least 1.
-    pub keep: usize,
-    /// By what the best checkpoint is known, which is never removed. Default none.
-    pub best: Option<BestMetric>,
-}
-
-/// What makes a checkpoint the best.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BestMetric {
-    /// Name of a metric, of a step or an evaluation.
-    pub name: String,
-    /// Which value is good.
-    pub best: Best,
-}
-
-/// Which value is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Best {
-    /// The largest.
-    Max,
-    /// The smallest.
-    Min,
-}
-
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError<E: Display> {
@@ -130,25 +89,6 @@ pub enum RunError<E: Display> {
         /// The newest.
         name: String,
     },
-}
-
-impl Default for RunConfig {
-    fn default() -> Self {
-        Self {
-            evaluate_every: 0,
-            checkpoints: CheckpointConfig::default(),
-        }
-    }
-}
-
-impl Default for CheckpointConfig {
-    fn default() -> Self {
-        Self {
-            every: 100,
-            keep: 2,
-            best: None,
-        }
-    }
 }
 
 /// A stage that is being run. Not pulling pauses it; dropping it stops it.

@@ -145,7 +145,7 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
         loss: RewardLoss::LastToken {
             center_rewards_coefficient: 0.01,
         },
-        epochs: 6,
+        epochs: 20,
         batch_size: 16,
         micro_batching: ROWS,
         learning_rate: 2e-3,

@@ -18,7 +18,7 @@ use crate::ppo::PpoTrainer;
 use crate::ppo_config::{AdamSettings, AdvantageSource, EqualGroups, OptimizerConfig, PpoConfig};
 use crate::ppo_step::{PpoState, PpoStep};
 use crate::resumable_optimizer::resumable;
-use crate::rollout::Responses;
+use crate::responses::Responses;
 
 fn lm_config() -> CausalLmConfig {
     CausalLmConfig {
