@@ -6,6 +6,7 @@ use rllr_model::{AdaptedLm, CausalLm, LoraAdapter, ScalarHead, ScalarModel};
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
+use crate::parameter_ids::{share_ids, with_own_ids};
 use crate::responses::ResponseBatch;
 use crate::trained_parts::num_trainable;
 
@@ -206,6 +207,16 @@ impl PpoModels {
         if let (None, Some((what, _))) = (&base, adapted.into_iter().find(|(_, adapted)| *adapted)) {
             return Err(ModelsError::NoBase { what });
         }
+        // A value model that began as a clone of the fine-tuned model would share the policy's ids.
+        let ActorCritic { actor, critic } = trained;
+        let critic = critic.map(|critic| {
+            if share_ids(&actor, &critic) {
+                with_own_ids(critic)
+            } else {
+                critic
+            }
+        });
+        let trained = ActorCritic { actor, critic };
         let critic = trained.critic.as_ref().map(num_trainable);
         if num_trainable(&trained.actor) == 0 || critic == Some(0) {
             return Err(ModelsError::NothingToTrain);

@@ -50,6 +50,7 @@ mod reward_step;
 mod label_sensitivity;
 mod rollout;
 mod actor_critic;
+mod parameter_ids;
 mod trained_parts;
 mod fingerprint;
 mod ppo_config;

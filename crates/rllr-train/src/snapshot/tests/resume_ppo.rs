@@ -17,8 +17,8 @@ use crate::group_advantage::GroupAdvantage;
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{AdamSettings, AdvantageSource, EqualGroups, OptimizerConfig, PpoConfig};
 use crate::ppo_step::{PpoState, PpoStep};
-use crate::resumable_optimizer::resumable;
 use crate::responses::Responses;
+use crate::resumable_optimizer::resumable;
 
 fn lm_config() -> CausalLmConfig {
     CausalLmConfig {
