@@ -200,27 +200,29 @@ fn sixteen_label_sensitive_pairs_are_learnt() -> anyhow::Result<()> {
     let metrics = by_kind.get(&PairKind::Label).context("label-sensitive pairs")?;
     ensure!(by_kind.len() == 1 && metrics.accuracy == 1.0, "{by_kind:?}");
 
-    let probes = sensitivity_probes(&task, &examples, &config)?;
-    let row = |prompt: &str, response: &str| {
-        let tokens = PromptAndResponse::from_texts(&tokenizer, prompt, response, &LIMIT)?.0;
-        anyhow::Ok(tokens.tokens())
-    };
-    let rows = probes
-        .iter()
-        .map(|probe| {
-            Ok(SensitivityRows {
-                response: row(&probe.prompt, &probe.response)?,
-                label_flipped: row(&probe.prompt, &probe.label_flipped)?,
-                rationale_swapped: row(&probe.prompt, &probe.rationale_swapped)?,
-            })
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let sensitivity = block_on(
-        trainer
-            .models()
-            .label_sensitivity(&rows, MicroBatching::Tokens(2048)),
-    )?;
+    let rows = probes(&task, &examples, &tokenizer)?;
+    let sensitivity = trainer
+        .models()
+        .label_sensitivity(&rows, MicroBatching::Tokens(2048));
+    let sensitivity = block_on(sensitivity)?;
     println!("label sensitivity {sensitivity} over {} probes", rows.len());
     ensure!(sensitivity.is_finite() && sensitivity > 0.0, "{sensitivity}");
     Ok(())
+}
+
+/// Responses with only the label flipped, and with only the rationale swapped.
+fn probes(task: &Task, examples: &[Example], tokenizer: &Tokenizer) -> anyhow::Result<Vec<SensitivityRows>> {
+    let row = |prompt: &str, response: &str| {
+        let tokens = PromptAndResponse::from_texts(tokenizer, prompt, response, &LIMIT)?.0;
+        anyhow::Ok(tokens.tokens())
+    };
+    let probes = sensitivity_probes(task, examples, &PairConfig::default())?;
+    let rows = probes.iter().map(|probe| {
+        Ok(SensitivityRows {
+            response: row(&probe.prompt, &probe.response)?,
+            label_flipped: row(&probe.prompt, &probe.label_flipped)?,
+            rationale_swapped: row(&probe.prompt, &probe.rationale_swapped)?,
+        })
+    });
+    rows.collect()
 }

@@ -113,7 +113,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     // 2. Answers, task by task.
     let (mut measured, mut predictions) = (Vec::new(), Vec::new());
     for part in parts {
-        let (result, answers) = measure(args, &loaded, part, &answerer)?;
+        let (result, answers) = measure(args, &loaded, &part, &answerer)?;
         measured.push(result);
         predictions.extend(answers);
     }
@@ -191,7 +191,7 @@ fn load(args: &EvalArgs, device: &Device) -> anyhow::Result<Loaders> {
 fn measure(
     args: &EvalArgs,
     loaded: &Loaded,
-    part: Part,
+    part: &Part,
     answerer: &Loaders,
 ) -> anyhow::Result<(Measured, Vec<Prediction>)> {
     let task = loaded.tasks.get(&part.task)?;

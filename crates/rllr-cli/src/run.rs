@@ -1,6 +1,9 @@
 //! `rllr run`: every method on one task, from the same data, model and seed.
 
+mod method;
 mod compare;
+mod stages;
+mod show;
 mod report;
 
 use std::path::PathBuf;
@@ -10,7 +13,7 @@ use rllr_train::pipeline::Recipe;
 
 use crate::data::load::bad_input;
 
-pub use compare::Method;
+pub use method::Method;
 
 /// Arguments of `rllr run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,9 +71,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         args.methods.clone()
     };
     let talk = match (args.json, args.quiet) {
-        (true, _) => compare::Talk::Json,
-        (false, true) => compare::Talk::Nothing,
-        (false, false) => compare::Talk::Lines,
+        (true, _) => show::Talk::Json,
+        (false, true) => show::Talk::Nothing,
+        (false, false) => show::Talk::Lines,
     };
     let mut results = Vec::new();
     for task in tasks {
@@ -94,7 +97,33 @@ fn read_recipe(args: &RunArgs) -> anyhow::Result<Recipe> {
     };
     let text =
         std::fs::read_to_string(path).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))
+    let at = |error: toml::de::Error| bad_input(format!("{}: {error}", path.display()));
+    // Once alone, because errors of the merged settings would name no line.
+    toml::from_str::<Recipe>(&text).map_err(at)?;
+    let changes: toml::Table = toml::from_str(&text).map_err(at)?;
+    let mut settings = toml::Table::try_from(Recipe::default())?;
+    merge(&mut settings, changes);
+    settings.try_into().map_err(at)
+}
+
+/// Puts changes into settings, key by key.
+///
+/// A choice with settings of its own is a table with one key, the choice's name: another choice replaces it.
+fn merge(settings: &mut toml::Table, changes: toml::Table) {
+    for (key, change) in changes {
+        match (settings.get_mut(&key), change) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if !is_other_choice(old, &new) => {
+                merge(old, new);
+            }
+            (_, change) => {
+                settings.insert(key, change);
+            }
+        }
+    }
+}
+
+fn is_other_choice(old: &toml::Table, new: &toml::Table) -> bool {
+    old.len() == 1 && new.len() == 1 && old.keys().ne(new.keys())
 }
 
 fn task_kind(name: &str) -> anyhow::Result<TaskKind> {
@@ -103,4 +132,45 @@ fn task_kind(name: &str) -> anyhow::Result<TaskKind> {
         let names = TaskKind::ALL.map(TaskKind::name);
         bad_input(format!("--tasks: found {name:?}, expected {}", names.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a file leaves out keeps the run's own default, in nested settings too; another choice replaces a choice.
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let path = std::env::temp_dir().join(format!("rllr-recipe-{}.toml", std::process::id()));
+        let text = "ppo_steps = 3\n[sft]\nepochs = 2\n[ppo.kl_controller.adaptive]\nkl_coef = 0.1\ntarget = 6.0\nhorizon = 100.0\n";
+        std::fs::write(&path, text).unwrap();
+        let args = RunArgs {
+            tasks: Vec::new(),
+            methods: Vec::new(),
+            config: Some(path.clone()),
+            print_config: false,
+            seed: vec![0],
+            out: None,
+            json: false,
+            quiet: false,
+        };
+        let default = Recipe::default();
+        let found = read_recipe(&args).unwrap();
+        assert_eq!((found.ppo_steps, found.sft.epochs), (3, 2));
+        assert_eq!(found.sft.learning_rate, default.sft.learning_rate);
+        assert_eq!(found.ppo.batch_size, default.ppo.batch_size);
+        let expected = rllr_train::KlController::Adaptive {
+            kl_coef: 0.1,
+            target: 6.0,
+            horizon: 100.0,
+        };
+        assert_eq!(found.ppo.kl_controller, expected);
+
+        std::fs::write(&path, "[sft]\nepoch = 2\n").unwrap();
+        let message = read_recipe(&args).unwrap_err().to_string();
+        assert!(
+            message.contains("epoch") && message.contains("line 2"),
+            "{message}"
+        );
+    }
 }

@@ -112,7 +112,8 @@ fn check_checkpoints(out: &Path) {
         assert_eq!(names(&directory).len(), 4, "{name}");
     }
     if out.join("model").exists() {
-        assert!(names(&out.join("model")).contains(&"model.safetensors".to_owned()));
+        let written = names(&out.join("model"));
+        assert!(written.contains(&"model.safetensors".to_owned()), "{written:?}");
     }
 }
 
@@ -221,8 +222,7 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
     let told = fs::read_to_string(&events).unwrap();
     let last = told
         .lines()
-        .filter(|line| line.starts_with(r#"{"event":"step""#))
-        .next_back()
+        .rfind(|line| line.starts_with(r#"{"event":"step""#))
         .unwrap();
     let last: Value = serde_json::from_str(last).unwrap();
     let saved = names(&folder.join("out/checkpoints")).pop().unwrap();

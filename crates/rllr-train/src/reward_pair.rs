@@ -38,7 +38,7 @@ pub enum RewardPairError {
         /// Chosen or rejected.
         side: &'static str,
         /// What is wrong.
-        error: PromptAndResponseError,
+        error: Box<PromptAndResponseError>,
     },
 }
 
@@ -68,6 +68,7 @@ impl RewardPair {
                     found,
                     eos: None,
                 };
+                let error = Box::new(error);
                 return Err(RewardPairError::Side { id, side, error });
             }
         }
@@ -94,7 +95,11 @@ impl RewardPair {
         let id = id.into();
         let named = |side| {
             let id = id.clone();
-            move |error| RewardPairError::Side { id, side, error }
+            move |error| RewardPairError::Side {
+                id,
+                side,
+                error: Box::new(error),
+            }
         };
         let tokens = tokenizer
             .encode_preference(prompt, chosen, rejected, limit)

@@ -24,7 +24,7 @@ pub(super) fn write_model(
     for file in tokenizer.map_or_else(Vec::new, |tokenizer| {
         tokenizer.files(ConfigDialect::Transformers4)
     }) {
-        directory.file(&file.name, |out| Ok(out.write_all(&file.bytes)?))?;
+        directory.file(file.name, |out| Ok(out.write_all(&file.bytes)?))?;
     }
     write_weights(&directory, &model.device_weights()?, &options)?;
     directory.finish()

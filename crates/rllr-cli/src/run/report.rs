@@ -1,6 +1,6 @@
 //! The table at the end of a comparison: means over seeds, with intervals.
 
-use super::compare::{Method, MethodResult};
+use super::method::{Method, MethodResult};
 use crate::data::output::{percent, print_json, table};
 use crate::terminal::say;
 

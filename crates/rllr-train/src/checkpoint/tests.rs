@@ -85,10 +85,8 @@ fn damage_is_always_seen() {
 fn another_version_and_other_settings_are_named() {
     let mut store = written();
     let message = |store: &MemoryStore, keys: &ConfigKeys| {
-        block_on(read(store, "a", keys))
-            .err()
-            .expect("refused")
-            .to_string()
+        let read = block_on(read(store, "a", keys)).map(|_| ());
+        read.expect_err("refused").to_string()
     };
     assert_eq!(
         message(&store, &settings("2")),

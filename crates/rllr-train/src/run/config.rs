@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// When a run measures and saves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
     /// Steps between two evaluations; there is one at the end too. Default 0: never.
@@ -42,15 +42,6 @@ pub enum Best {
     Max,
     /// The smallest.
     Min,
-}
-
-impl Default for RunConfig {
-    fn default() -> Self {
-        Self {
-            evaluate_every: 0,
-            checkpoints: CheckpointConfig::default(),
-        }
-    }
 }
 
 impl Default for CheckpointConfig {

@@ -37,14 +37,11 @@ fn config() -> RunConfig {
 fn pull<S: Stage>(mut run: Run<S, MemoryStore>, until: usize) -> (Run<S, MemoryStore>, Vec<Metrics>) {
     let mut all = Vec::new();
     while let Some(event) = pollster::block_on(run.next_event()).unwrap_or_else(|error| panic!("{error}")) {
-        match event {
-            RunEvent::Step { step, metrics, .. } => {
-                all.push(metrics);
-                if step == until {
-                    break;
-                }
+        if let RunEvent::Step { step, metrics, .. } = event {
+            all.push(metrics);
+            if step == until {
+                break;
             }
-            _ => {}
         }
     }
     (run, all)

@@ -167,7 +167,7 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
 
 const STEPS: usize = 8;
 
-fn small(config: PpoConfig) -> PpoConfig {
+fn small(config: &PpoConfig) -> PpoConfig {
     PpoConfig {
         batch_size: 16,
         minibatch_size: 8,
@@ -177,12 +177,12 @@ fn small(config: PpoConfig) -> PpoConfig {
         kl_controller: KlController::Fixed { kl_coef: 0.01 },
         reference: ReferenceKind::FrozenCopy,
         max_new_tokens: 24,
-        ..config
+        ..config.clone()
     }
 }
 
 fn ppo() -> PpoConfig {
-    small(PpoConfig {
+    small(&PpoConfig {
         critic: CriticKind::OwnModel,
         ..PpoPreset::Rllr.config()
     })
@@ -202,8 +202,8 @@ fn every_method_earns_more_than_it_began_with() {
         begun.reinforce(reward, ppo());
     }
     for preset in [PpoPreset::Rloo, PpoPreset::Grpo] {
-        begun.reinforce(Reward::Label, small(preset.config()));
+        begun.reinforce(Reward::Label, small(&preset.config()));
     }
     let stratified = Reward::Stratified(Stratification::default());
-    begun.reinforce(stratified, small(PpoPreset::DrGrpo.config()));
+    begun.reinforce(stratified, small(&PpoPreset::DrGrpo.config()));
 }
