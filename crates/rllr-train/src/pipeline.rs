@@ -26,6 +26,6 @@ pub use held_out::{HeldOut, HeldOutError};
 pub use judge::{Judge, JudgeError, Judged};
 pub use material::{Material, MaterialError, Question};
 pub use ppo_stage::{PpoQuestions, PpoStage, PpoStageError};
-pub use recipe::{DataRecipe, Level, ModelRecipe, Recipe};
+pub use recipe::{DataRecipe, LabelPairs, Level, ModelRecipe, Recipe};
 pub use reward_stage::{HeldOutPairs, RewardStage, RewardStageError};
 pub use sft_stage::{SftStage, SftStageError};

@@ -10,7 +10,9 @@ use rllr_model::{CausalLm, HeadInitialization};
 use rllr_reward::{Part, Reward, label_threshold_at_quantile};
 use rllr_task::ResponseFormat;
 use rllr_task::pairs::PairKind;
-use rllr_train::pipeline::{HeldOutPairs, Judge, Material, PpoQuestions, PpoStage, RewardStage, SftStage};
+use rllr_train::pipeline::{
+    HeldOutPairs, Judge, LabelPairs, Material, PpoQuestions, PpoStage, RewardStage, SftStage,
+};
 use rllr_train::{
     Actor, ActorCritic, Critic, CriticKind, Metrics, PpoConfig, PpoModels, PpoTrainer, Reference,
     RewardConfig, RewardModels, SftConfig, SftModels, Stage as _, TrainedReward,
@@ -72,7 +74,10 @@ impl Shared<'_> {
         rng: &mut ChaCha8Rng,
     ) -> anyhow::Result<TrainedRewardModel> {
         let material = self.material(self.recipe.data.format);
-        let pairs = material.pairs(kind, self.sft, rng)?;
+        let mut pairs = material.pairs(kind, self.sft, rng)?;
+        if kind == PairKind::Label && self.recipe.label_pairs == LabelPairs::WithFlippedLabels {
+            pairs.extend(material.flipped_pairs(self.sft)?);
+        }
         let held_out = HeldOutPairs {
             label: material.pairs(PairKind::Label, self.held_out, rng)?,
             rationale: material.pairs(PairKind::Rationale, self.held_out, rng)?,

@@ -112,6 +112,27 @@ impl Material<'_> {
         Ok(built.pairs.into_iter().map(tokens).collect::<Result<_, _>>()?)
     }
 
+    /// Pairs that differ in the label word alone: the gold label with its rationale against a wrong label with the
+    /// same rationale.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError`] for examples that do not fit the task or are too long.
+    pub fn flipped_pairs(&self, examples: &[Example]) -> Result<Vec<RewardPair>, MaterialError> {
+        let probes = sensitivity_probes(self.task, examples, &self.pair_config())?;
+        let pairs = probes.into_iter().map(|probe| {
+            let sides = [&probe.response[..], &probe.label_flipped[..]];
+            RewardPair::from_texts(
+                self.tokenizer,
+                format!("{}:flipped", probe.id),
+                &probe.prompt,
+                sides,
+                &self.limit(),
+            )
+        });
+        Ok(pairs.collect::<Result<_, _>>()?)
+    }
+
     /// What shows whether a reward model looks at labels or at rationales.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub struct Recipe {
     pub sft_label: SftConfig,
     /// Supervised fine-tuning on rationale and label.
     pub sft: SftConfig,
+    /// What the label-sensitive reward model is trained on. Default the published pairs.
+    pub label_pairs: LabelPairs,
     /// The label-sensitive reward model.
     pub label_reward: RewardConfig,
     /// The rationale-sensitive reward model.
@@ -48,6 +50,18 @@ pub struct Recipe {
     pub ppo_steps: usize,
     /// How models are asked when they are measured.
     pub answering: AnsweringConfig,
+}
+
+/// What a label-sensitive reward model is trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelPairs {
+    /// The gold label with its rationale against a wrong label with the rationale for it: RLLR.
+    #[default]
+    Published,
+    /// These, and the gold label against a wrong one with the same rationale. The published pairs can be told apart by
+    /// their rationales alone, so a model that is trained on nothing else need not read the label.
+    WithFlippedLabels,
 }
 
 /// Which examples there are.
@@ -203,6 +217,7 @@ impl Default for Recipe {
             model: ModelRecipe::default(),
             sft_label: sft.clone(),
             sft,
+            label_pairs: LabelPairs::Published,
             label_reward: reward.clone(),
             rationale_reward: reward,
             label_threshold_quantile: 0.5,

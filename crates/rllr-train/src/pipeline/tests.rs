@@ -168,6 +168,13 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
             assert_ne!(chosen.1, rejected.1, "{pair}");
         }
     }
+    for pair in fixture.material().flipped_pairs(&fixture.examples).unwrap() {
+        let (chosen, rejected) = (
+            answer(&text(pair.chosen().response())),
+            answer(&text(pair.rejected().response())),
+        );
+        assert!(chosen.0 != rejected.0 && chosen.1 == rejected.1, "{pair}");
+    }
     let probes = fixture.material().probes(&fixture.examples).unwrap();
     assert!(probes.len() > 12, "{}", probes.len());
     for probe in &probes {
