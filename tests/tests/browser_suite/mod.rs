@@ -1,5 +1,7 @@
 //! The tests that run in a browser's page and, once more, in its dedicated worker.
 
+mod dispatches;
+
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
 use rllr_tests::{generation_cases, golden, lora_cases, model_cases, ppo_trace, ppo_trl072, ppo_trl112};
@@ -84,9 +86,11 @@ async fn golden_sft_and_reward_training_on_the_cpu() {
         .unwrap();
 }
 
+/// Two runs are enough here: a software adapter needs minutes for the shaders.
 #[wasm_bindgen_test]
 async fn golden_sft_and_reward_training_on_webgpu() {
-    let cases = golden::supervised::cases().unwrap();
+    let mut cases = golden::supervised::cases().unwrap();
+    cases.retain(|case| ["sft_plain", "rm_last_token"].contains(&case.name.as_str()));
     supervised_cases::check_all(&cases, &gpu().await, supervised_cases::Tolerance::GPU)
         .await
         .unwrap();
