@@ -268,9 +268,14 @@ fn safetensors(seeds: &Seeds, rng: &mut impl Rng, count: &mut Count) {
     }
 }
 
-/// What we accept, the safetensors crate accepts and understands alike. It accepts more: names that come twice.
+/// What we accept, the safetensors crate accepts and understands alike. It accepts more: names that come twice. And it
+/// refuses numbers that no f64 holds in fields that nobody reads.
 fn compare_with_reference(files: &SafetensorsFiles<'_>, bytes: &[u8]) {
-    let reference = SafeTensors::deserialize(bytes).expect("the reference refuses what we accept");
+    let reference = match SafeTensors::deserialize(bytes) {
+        Ok(reference) => reference,
+        Err(error) if error.to_string().contains("number out of range") => return,
+        Err(error) => panic!("the reference refuses what we accept: {error}"),
+    };
     let theirs: BTreeMap<&str, Vec<usize>> = reference
         .iter()
         .map(|(name, view)| (name, view.shape().to_vec()))
