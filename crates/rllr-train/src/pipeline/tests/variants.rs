@@ -112,7 +112,7 @@ impl Begun {
                 .sum::<f64>()
                 / steps.len() as f64
         };
-        let (first, last) = (mean(&steps[..3]), mean(&steps[STEPS - 3..]));
+        let (first, last) = (mean(&steps[..COMPARED]), mean(&steps[STEPS - COMPARED..]));
         assert!(
             last > first,
             "{reward:?}: mean score from {first:.3} to {last:.3}"
@@ -162,7 +162,10 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
     stage.models().clone()
 }
 
-const STEPS: usize = 8;
+const STEPS: usize = 20;
+
+/// Steps whose mean scores are compared.
+const COMPARED: usize = 5;
 
 fn small(config: &PpoConfig) -> PpoConfig {
     PpoConfig {
