@@ -21,7 +21,7 @@ class Block(torch.nn.Module):
         queries, keys = c["num_attention_heads"] * c["head_dim"], c["num_key_value_heads"] * c["head_dim"]
         self.q, self.k, self.v, self.o = linear(width, queries), linear(width, keys), linear(width, keys), linear(queries, width)
         self.gate, self.up, self.down = linear(width, inner), linear(width, inner), linear(inner, width)
-        self.norm_1, self.norm_2 = torch.nn.RMSNorm(width, c["rms_norm_eps"]), torch.nn.RMSNorm(width, c["rms_norm_eps"])
+        self.norm_1, self.norm_2 = torch.nn.RMSNorm(width, c["norm_epsilon"]), torch.nn.RMSNorm(width, c["norm_epsilon"])
 
     def forward(self, x, cos, sin):
         b, s, _ = x.shape
@@ -42,7 +42,7 @@ class Model(torch.nn.Module):
         super().__init__()
         self.embed = torch.nn.Embedding(c["vocab_size"], c["hidden_size"])
         self.blocks = torch.nn.ModuleList(Block(c) for _ in range(c["num_hidden_layers"]))
-        self.norm = torch.nn.RMSNorm(c["hidden_size"], c["rms_norm_eps"])
+        self.norm = torch.nn.RMSNorm(c["hidden_size"], c["norm_epsilon"])
         self.head = None if c["tie_word_embeddings"] else torch.nn.Linear(c["hidden_size"], c["vocab_size"], bias=False)
         d = c["head_dim"]
         angles = torch.arange(c["max_position_embeddings"])[:, None] * c["rope_theta"] ** (-torch.arange(0, d, 2) / d)

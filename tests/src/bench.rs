@@ -4,6 +4,8 @@ pub mod decode;
 pub mod load;
 pub mod memory;
 pub mod page;
+pub mod ppo;
+mod ppo_iteration;
 mod torch;
 pub mod train_step;
 

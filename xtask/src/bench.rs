@@ -16,9 +16,13 @@ pub enum Bench {
     TrainStep,
     /// Tokens per second of prefill and decoding, native; with `--torch` also PyTorch's and the ratio.
     Model,
+    /// Milliseconds of a PPO iteration by phase, native; with `--torch` also those of two versions of TRL, whose Pythons
+    /// `RLLR_PYTHON_TRL072` and `RLLR_PYTHON_TRL112` name, and the ratios.
+    Ppo,
     /// Milliseconds per training step in the page, and the overhead of a dispatch, in headless Chrome.
     Page,
-    /// Peak memory of training steps, with and without checkpointing by block, and of scoring; native, Linux.
+    /// Peak memory of training steps, with and without checkpointing by block, of scoring, and of PPO iterations; native,
+    /// Linux.
     Memory,
     /// Compressed size of each wasm file of the page.
     Sizes,
@@ -30,11 +34,12 @@ pub enum Bench {
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Task,
         Self::Load,
         Self::TrainStep,
         Self::Model,
+        Self::Ppo,
         Self::Memory,
         Self::Sizes,
         Self::Page,
@@ -45,6 +50,7 @@ impl Bench {
         match self {
             Self::TrainStep => Some("bench_train_step"),
             Self::Model => Some("bench_model"),
+            Self::Ppo => Some("bench_ppo"),
             Self::Page => Some("bench_page"),
             Self::Memory => Some("bench_memory"),
             Self::Task => Some("bench_task"),

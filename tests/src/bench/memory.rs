@@ -1,4 +1,4 @@
-//! Peak memory of a training step with and without checkpointing by block, and of scoring in chunks.
+//! Peak memory of a training step with and without checkpointing by block, of scoring in chunks, and of PPO iterations.
 //!
 //! Every case runs in a process of its own, which then reads `VmHWM`, the most memory that was ever resident, from
 //! `/proc/self/status`.
@@ -23,6 +23,7 @@ use rllr_train::{Checkpointing, DecoderPass, LmTrainer, LmTrainerConfig, gradien
 use serde_json::{Value, json};
 
 use super::median;
+use super::ppo_iteration::{Iteration, Models, Size, model_config};
 
 /// Arguments of the benchmark.
 #[derive(Debug, Clone, Parser)]
@@ -48,6 +49,8 @@ struct Args {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    #[command(flatten)]
+    ppo: Size,
     /// Only this case.
     #[arg(long)]
     only: Option<Case>,
@@ -73,13 +76,17 @@ enum Case {
     ScoreWhole,
     /// The same in chunks.
     ScoreInChunks,
+    /// PPO with whole models: policy, value model, reference and reward model. Sizes are those of the bench `ppo`.
+    Ppo,
+    /// PPO with adapters of policy, value model and reward model on one base, which is the reference.
+    PpoAdapters,
 }
 
 /// One step, which returns its loss.
 type Step = Box<dyn FnMut() -> anyhow::Result<f32>>;
 
 impl Case {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::TrainAll,
         Self::TrainAllPerBlock,
         Self::TrainAdapter,
@@ -87,6 +94,8 @@ impl Case {
         Self::TrainAdapterPerBlockF16,
         Self::ScoreWhole,
         Self::ScoreInChunks,
+        Self::Ppo,
+        Self::PpoAdapters,
     ];
 
     fn name(self) -> &'static str {
@@ -98,6 +107,8 @@ impl Case {
             Self::TrainAdapterPerBlockF16 => "train-adapter-per-block-f16",
             Self::ScoreWhole => "score-whole",
             Self::ScoreInChunks => "score-in-chunks",
+            Self::Ppo => "ppo",
+            Self::PpoAdapters => "ppo-adapters",
         }
     }
 
@@ -143,6 +154,7 @@ fn measure(args: &Args, case: Case) -> anyhow::Result<Value> {
         .args(["--vocab-size", &args.vocab_size.to_string()])
         .args(["--steps", &args.steps.to_string()])
         .args(["--threads", &args.threads.to_string()])
+        .args(args.ppo.arguments())
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
@@ -165,6 +177,8 @@ fn run(args: &Args, case: Case) -> anyhow::Result<Value> {
             train_adapter(args, case.checkpointing(), WeightStorage::F16, &device)?
         }
         Case::ScoreWhole | Case::ScoreInChunks => score(args, case, &device),
+        Case::Ppo => iterate(args, Models::OwnModel, &device)?,
+        Case::PpoAdapters => iterate(args, Models::Adapters, &device)?,
     };
     let before = status_megabytes("VmRSS")?;
     let (mut times, mut processor_times, mut value) = (Vec::new(), Vec::new(), 0.0);
@@ -179,12 +193,24 @@ fn run(args: &Args, case: Case) -> anyhow::Result<Value> {
     }
     let peak = status_megabytes("VmHWM")?;
     Ok(json!({
-        "bench": "memory", "case": case.name(), "layers": args.layers, "width": args.width,
-        "tokens": args.batch * args.seq_len, "megabytes_before": before, "megabytes_peak": peak,
+        "bench": "memory", "case": case.name(), "size": case.size(args), "megabytes_before": before, "megabytes_peak": peak,
         "ms_median": median(&mut times), "processor_ms_median": median(&mut processor_times),
         "steps": times.len(), "threads": args.threads, "loss": value,
         "profile": if cfg!(debug_assertions) { "dev" } else { "release" },
     }))
+}
+
+impl Case {
+    fn size(self, args: &Args) -> Value {
+        match self {
+            Self::Ppo | Self::PpoAdapters => json!({
+                "parameters": model_config().num_parameters(), "batch": args.ppo.ppo_batch,
+                "micro_batch": args.ppo.micro_batch, "prompt_tokens": args.ppo.prompt,
+                "new_tokens": args.ppo.new_tokens,
+            }),
+            _ => json!({ "layers": args.layers, "width": args.width, "tokens": args.batch * args.seq_len }),
+        }
+    }
 }
 
 fn config(args: &Args) -> CausalLmConfig {
@@ -297,6 +323,13 @@ fn score(args: &Args, case: Case, device: &Device) -> Step {
         ensure!(norm.into_scalar::<f32>() > 0.0, "the gradient vanishes");
         Ok(value.into_scalar::<f32>())
     })
+}
+
+/// Whole PPO iterations.
+fn iterate(args: &Args, models: Models, device: &Device) -> anyhow::Result<Step> {
+    let mut iteration = Iteration::new(&args.ppo, models, device)?;
+    #[expect(clippy::cast_possible_truncation, reason = "a loss of f32")]
+    Ok(Box::new(move || Ok(iteration.run()?.loss as f32)))
 }
 
 /// What this process took of the processors so far, all threads together: what other programs do to the time of a step

@@ -20,13 +20,18 @@ impl Torch {
     /// Starts a script with Python, `RLLR_PYTHON` or else python3, and gives it its job.
     pub(super) fn start(script: &str, job: &Value) -> anyhow::Result<Self> {
         let python = std::env::var("RLLR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        Self::start_with(&python, script, job)
+    }
+
+    /// Starts a script with this Python, and gives it its job.
+    pub(super) fn start_with(python: &str, script: &str, job: &Value) -> anyhow::Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench").join(script);
-        let mut process = Command::new(&python)
+        let mut process = Command::new(python)
             .arg(&script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting {python}; set RLLR_PYTHON to a Python that has torch"))?;
+            .with_context(|| format!("starting {python}; is it a Python that has torch?"))?;
         let input = process.stdin.take().context("the process has an input")?;
         let output = BufReader::new(process.stdout.take().context("the process has an output")?);
         let mut torch = Self {
