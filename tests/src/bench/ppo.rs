@@ -132,8 +132,11 @@ fn measure(args: &Args, models: Models) -> anyhow::Result<Value> {
     Ok(result)
 }
 
+/// A number of a turn.
+type OfTurn = fn(&Turn) -> f64;
+
 /// Name and seconds of each phase, and of all together.
-const PHASES: [(&str, fn(&Turn) -> f64); 4] = [
+const PHASES: [(&str, OfTurn); 4] = [
     ("rollout", |turn| turn.rollout),
     ("scores", |turn| turn.scores),
     ("update", |turn| turn.update),
