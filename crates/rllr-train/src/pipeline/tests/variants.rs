@@ -6,7 +6,6 @@
 use rllr_reward::{Reward, Stratification, label_threshold_at_quantile};
 use rllr_task::generate::TaskKind;
 use rllr_task::pairs::PairKind;
-use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::{Fixture, ppo_models};
 use crate::actor_critic::{Actor, CriticKind, ReferenceKind};
@@ -189,7 +188,9 @@ fn ppo() -> PpoConfig {
 }
 
 /// RLHF, RLLR, RLLR-mixed, the verifiable reward and its mixture with a reward model, by PPO and by groups.
-#[wasm_bindgen_test(unsupported = test)]
+///
+/// Natively only: it computes for longer without a pause than a browser's driver waits for an answer.
+#[test]
 fn every_method_earns_more_than_it_began_with() {
     let begun = Begun::new();
     let label_threshold = begun.threshold;
