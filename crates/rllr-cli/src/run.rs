@@ -2,18 +2,15 @@
 
 mod method;
 mod compare;
-mod stages;
 mod show;
 mod report;
 
 use std::path::PathBuf;
 
 use rllr_task::generate::TaskKind;
-use rllr_train::pipeline::Recipe;
+use rllr_train::pipeline::{Method, Recipe};
 
 use crate::data::load::bad_input;
-
-pub use method::Method;
 
 /// Arguments of `rllr run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,7 +24,7 @@ pub struct RunArgs {
     )]
     tasks: Vec<String>,
     /// The methods that are compared. Default all.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
     methods: Vec<Method>,
     /// Settings, in TOML; what it leaves out has its default.
     #[arg(long, value_name = "FILE.toml")]

@@ -8,6 +8,7 @@
 //! | responses become scores: reward models, and a rule that reads the label | [`Judge`] |
 //! | a policy learns to earn more | [`PpoStage`] |
 //! | a model is measured | [`HeldOut`] |
+//! | all of this for each method, from one recipe | [`Comparison`] |
 //!
 //! The stages are the trainers of this crate with their data; [`Run`](crate::Run) drives them.
 
@@ -18,14 +19,24 @@ mod reward_stage;
 mod judge;
 mod ppo_stage;
 mod recipe;
+mod method;
+mod examples;
+mod measured_reward_model;
+mod comparison;
+mod comparison_error;
 
 #[cfg(test)]
 mod tests;
 
+pub use comparison::{Comparison, fine_tuned, new_model, train_tokenizer};
+pub use comparison_error::ComparisonError;
+pub use examples::{Split, TaskExamples, TaskFloorError};
 pub use held_out::{HeldOut, HeldOutError};
 pub use judge::{Judge, JudgeError, Judged};
-pub use material::{Material, MaterialError, Question};
+pub use material::{Gold, Material, MaterialError, Question};
+pub use measured_reward_model::{MeasuredRewardModel, RewardModelPair};
+pub use method::{Method, UnknownMethod};
 pub use ppo_stage::{PpoQuestions, PpoStage, PpoStageError};
 pub use recipe::{DataRecipe, LabelPairs, Level, ModelRecipe, Recipe};
-pub use reward_stage::{HeldOutPairs, RewardStage, RewardStageError};
+pub use reward_stage::{HeldOutPairs, PairScores, RewardStage, RewardStageError};
 pub use sft_stage::{SftStage, SftStageError};

@@ -18,6 +18,18 @@ pub(crate) enum Purpose {
     Examples = 4,
     /// The order of batches in an epoch.
     ExampleBatches = 5,
+    /// The examples that a grammar draws.
+    GeneratedExamples = 6,
+    /// Weights of a new model.
+    NewModel = 7,
+    /// Which pairs are built of training examples; the step is the kind.
+    TrainingPairs = 8,
+    /// Which pairs are built of held-out examples.
+    HeldOutPairs = 9,
+    /// The head of a reward model; the step is the kind.
+    RewardHead = 10,
+    /// The head of a value model.
+    ValueHead = 11,
 }
 
 /// The stream of a step and of a draw within it.

@@ -4,33 +4,27 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
-use rllr_eval::AnsweringConfig;
-use rllr_model::tokenizer::train_byte_level_bpe;
-use rllr_model::{AdaptedLm, CausalLm, Tokenizer, initial_weights};
-use rllr_task::floors::{FloorConfig, LabelledInput, best_floor, floors};
-use rllr_task::generate::{TaskKind, generate};
+use rllr_model::{AdaptedLm, CausalLm};
+use rllr_reward::Reward;
+use rllr_task::ResponseFormat;
+use rllr_task::generate::TaskKind;
 use rllr_task::pairs::PairKind;
-use rllr_task::{Example, ResponseFormat, Task, Tasks};
-use rllr_train::pipeline::{HeldOut, Recipe};
+use rllr_train::Metrics;
+use rllr_train::pipeline::{
+    Comparison, MeasuredRewardModel, Method, Recipe, RewardModelPair, Split, TaskExamples, fine_tuned,
+    new_model, train_tokenizer,
+};
 
-use super::method::{Method, MethodResult};
+use super::method::MethodResult;
 use super::show::Talk;
-use super::stages::{RewardModelPair, TrainedRewardModel};
 use crate::devices;
 
 /// What all methods share.
 pub(super) struct Shared<'a> {
-    pub(super) recipe: &'a Recipe,
-    pub(super) task: &'a Task,
-    pub(super) tokenizer: &'a Tokenizer,
-    pub(super) sft: &'a [Example],
-    pub(super) prompts: &'a [Example],
-    pub(super) held_out: &'a [Example],
-    pub(super) test: &'a [Example],
-    pub(super) floor: f64,
-    pub(super) device: Device,
+    pub(super) comparison: Comparison<'a>,
+    examples: &'a TaskExamples,
+    floor: f64,
+    device: Device,
     pub(super) talk: Talk,
 }
 
@@ -42,177 +36,134 @@ pub(super) fn compare(
     talk: Talk,
 ) -> anyhow::Result<Vec<MethodResult>> {
     // 1. Data: what is demonstrated, what is asked, what is measured.
-    let tasks = Tasks::builtin();
-    let task = tasks.get(kind.name())?;
-    let data = recipe.data;
-    let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-    let all = generate(
-        kind,
-        data.level.mix(),
-        data.sft + data.prompts + data.held_out,
-        &mut rng,
-    )?;
-    let (sft, rest) = all.split_at(data.sft);
-    let (prompts, held_out) = rest.split_at(data.prompts);
-    let test = kind.test_examples();
+    let examples = TaskExamples::generated(kind, &recipe.data, recipe.seed)?;
+    let tasks = std::slice::from_ref(&examples);
 
     // 2. A tokenizer, and what a method without a network reaches.
-    let tokenizer = train_tokenizer(task, sft, recipe)?;
+    let tokenizer = train_tokenizer(recipe, tasks)?;
     let shared = Shared {
-        recipe,
-        task,
-        tokenizer: &tokenizer,
-        sft,
-        prompts,
-        held_out,
-        test: &test,
-        floor: floor(task, sft, held_out)?,
+        comparison: Comparison {
+            recipe,
+            tasks,
+            tokenizer: &tokenizer,
+            max_tokens: recipe.model.max_position_embeddings,
+        },
+        examples: &examples,
+        floor: examples.floor()?,
         device: devices::cpu().autodiff(),
         talk,
     };
-    shared.methods(methods, &mut rng)
-}
-
-/// Trained on everything that models will read and write in training.
-fn train_tokenizer(task: &Task, examples: &[Example], recipe: &Recipe) -> anyhow::Result<Tokenizer> {
-    let mut texts = Vec::new();
-    for example in examples {
-        for format in [recipe.data.format, ResponseFormat::LabelOnly] {
-            texts.push(task.prompt(example, recipe.data.wording, format)?.text);
-        }
-        texts.extend(example.rationales.values().cloned());
-        texts.extend(example.rationale.clone());
-        texts.push(example.label.clone());
-    }
-    Ok(train_byte_level_bpe(texts, &recipe.tokenizer)?)
-}
-
-/// Accuracy of the best method without a network.
-fn floor(task: &Task, train: &[Example], held_out: &[Example]) -> anyhow::Result<f64> {
-    let rows = |examples: &'_ [Example]| -> anyhow::Result<Vec<usize>> {
-        let classes = examples.iter().map(|example| Ok(task.gold_label(example)?.0));
-        classes.collect()
-    };
-    let (train_classes, held_out_classes) = (rows(train)?, rows(held_out)?);
-    let found = floors(
-        &labelled(train, &train_classes),
-        &labelled(held_out, &held_out_classes),
-        task.labels.len(),
-        &FloorConfig::default(),
-    )?;
-    Ok(best_floor(&found).map_or(f64::NAN, |floor| floor.accuracy))
-}
-
-fn labelled<'a>(examples: &'a [Example], classes: &[usize]) -> Vec<LabelledInput<'a>> {
-    let rows = examples.iter().zip(classes);
-    rows.map(|(example, &class)| LabelledInput {
-        input: &example.input,
-        class,
-    })
-    .collect()
+    shared.methods(methods)
 }
 
 impl Shared<'_> {
-    fn methods(&self, methods: &[Method], rng: &mut ChaCha8Rng) -> anyhow::Result<Vec<MethodResult>> {
-        let recipe = self.recipe;
-        let config = recipe.model.config(self.tokenizer.vocab_size());
-        let weights = initial_weights(&config, recipe.model.initializer_range, rng);
-        let base = || CausalLm::from_weights(&config, &weights, &self.device);
+    fn methods(&self, methods: &[Method]) -> anyhow::Result<Vec<MethodResult>> {
+        let Comparison {
+            recipe, tokenizer, ..
+        } = self.comparison;
+        let base = new_model(recipe, tokenizer, &self.device)?;
         let mut results = Vec::new();
 
         // 3. Supervised fine-tuning, without and with rationales.
         if methods.contains(&Method::SftLabel) {
             let start = Instant::now();
-            let lm = self.sft(base()?, ResponseFormat::LabelOnly, &recipe.sft_label)?;
-            let result = self.result(Method::SftLabel, lm.without_adapter(), start)?;
-            results.push(result);
+            let stage = self
+                .comparison
+                .sft_stage(base.clone(), ResponseFormat::LabelOnly)?;
+            let lm = fine_tuned(&self.drive(stage)?);
+            results.push(self.result(Method::SftLabel, lm.without_adapter(), start)?);
         }
         let start = Instant::now();
-        let sft = self.sft(base()?, recipe.data.format, &recipe.sft)?;
+        let stage = self.comparison.sft_stage(base, recipe.data.format)?;
+        let sft = fine_tuned(&self.drive(stage)?);
         if methods.contains(&Method::SftRationale) {
             results.push(self.result(Method::SftRationale, sft.without_adapter(), start)?);
         }
 
         // 4. Reward models, as far as a method reads them. Each begins as the fine-tuned model.
-        let wants = |some: &[Method]| some.iter().any(|method| methods.contains(method));
-        let mut reward = |kind, config, wanted: bool| -> anyhow::Result<Option<TrainedRewardModel>> {
-            if wanted {
-                Ok(Some(self.reward(&sft, kind, config, rng)?))
-            } else {
-                Ok(None)
-            }
+        let reward = |kind: PairKind| -> anyhow::Result<Option<MeasuredRewardModel>> {
+            let wanted = methods
+                .iter()
+                .any(|method| method.reward_models().contains(&kind));
+            wanted.then(|| self.reward(&sft, kind)).transpose()
         };
-        let label = reward(
-            PairKind::Label,
-            &recipe.label_reward,
-            wants(&[Method::Rllr, Method::RllrMixed]),
-        )?;
-        let rationale = reward(
-            PairKind::Rationale,
-            &recipe.rationale_reward,
-            wants(&[Method::Rlhf, Method::RllrMixed]),
-        )?;
+        let (label, rationale) = (reward(PairKind::Label)?, reward(PairKind::Rationale)?);
+        let rewards = RewardModelPair {
+            label: label.as_ref(),
+            rationale: rationale.as_ref(),
+        };
 
         // 5. Reinforcement learning.
-        for &method in methods {
-            if matches!(method, Method::SftLabel | Method::SftRationale) {
-                continue;
-            }
-            let judges = RewardModelPair {
-                label: label.as_ref(),
-                rationale: rationale.as_ref(),
-            };
-            results.push(self.reinforce(method, &sft, judges)?);
+        for &method in methods.iter().filter(|method| method.is_reinforced()) {
+            let start = Instant::now();
+            let stage = self.comparison.ppo_stage(method, &sft, rewards)?;
+            let reward = stage.reward();
+            let stage = self.drive(stage)?;
+            let mut result = self.result(method, stage.trainer().models().policy(), start)?;
+            result.reward_models = used_metrics(method, rewards);
+            result.label_threshold = label_threshold(reward);
+            results.push(result);
         }
         Ok(results)
     }
 
-    pub(super) fn result(
-        &self,
-        method: Method,
-        lm: AdaptedLm<'_>,
-        start: Instant,
-    ) -> anyhow::Result<MethodResult> {
+    fn reward(&self, sft: &CausalLm, kind: PairKind) -> anyhow::Result<MeasuredRewardModel> {
+        let stage = self.drive(self.comparison.reward_stage(sft, kind)?)?;
+        let model = pollster::block_on(MeasuredRewardModel::measure(&stage))?;
+        self.tell(&format!(
+            "reward model of {kind:?} pairs: accuracy {:.3} on label-sensitive and {:.3} on rationale-sensitive held-out pairs, \
+             label sensitivity {:.2}",
+            model.metrics["eval_label_accuracy"],
+            model.metrics["eval_rationale_accuracy"],
+            model.metrics["eval_label_sensitivity"]
+        ));
+        Ok(model)
+    }
+
+    fn result(&self, method: Method, lm: AdaptedLm<'_>, start: Instant) -> anyhow::Result<MethodResult> {
         let seconds = start.elapsed().as_secs_f64();
-        let format = if method == Method::SftLabel {
-            ResponseFormat::LabelOnly
-        } else {
-            self.recipe.data.format
+        let measure = |split: Split| -> anyhow::Result<_> {
+            let answering = self.comparison.answering(method, self.examples, split)?;
+            let predictions = pollster::block_on(answering.run(lm))?;
+            Ok(self.comparison.evaluation(self.examples, split, &predictions)?)
         };
-        let config = AnsweringConfig {
-            format,
-            wording: self.recipe.data.wording,
-            ..self.recipe.answering.clone()
-        };
-        let measure = |examples: &[Example]| {
-            let held_out = HeldOut {
-                task: self.task,
-                tokenizer: self.tokenizer,
-                examples,
-                config: &config,
-                seed: self.recipe.seed,
-            };
-            pollster::block_on(held_out.evaluate(lm)).map(|(evaluation, _)| evaluation)
-        };
+        let recipe = self.comparison.recipe;
         let result = MethodResult {
             method,
-            seed: self.recipe.seed,
-            held_out: measure(self.held_out)?,
-            test: measure(self.test)?,
+            seed: recipe.seed,
+            held_out: measure(Split::HeldOut)?,
+            test: measure(Split::Test)?,
             reward_models: BTreeMap::new(),
             floor: self.floor,
             label_threshold: None,
             seconds,
         };
         self.tell(&format!(
-            "{} {} seed {}: accuracy {:.3} held out, {:.3} on test items; {:.1} % no answer; {seconds:.0} s",
-            self.task.name,
-            method.name(),
-            self.recipe.seed,
+            "{} {method} seed {}: accuracy {:.3} held out, {:.3} on test items; {:.1} % no answer; {seconds:.0} s",
+            self.examples.task.name,
+            recipe.seed,
             result.held_out.accuracy,
             result.test.accuracy,
             100.0 * result.held_out.invalid_rate,
         ));
         Ok(result)
     }
+}
+
+fn label_threshold(reward: Reward) -> Option<f32> {
+    match reward {
+        Reward::Mixed { label_threshold } => Some(label_threshold),
+        _ => None,
+    }
+}
+
+/// What the reward models that a method reads are worth.
+fn used_metrics(method: Method, rewards: RewardModelPair<'_>) -> BTreeMap<&'static str, Metrics> {
+    let named = method.reward_models().iter().map(|&kind| match kind {
+        PairKind::Label => ("label", rewards.label),
+        PairKind::Rationale => ("rationale", rewards.rationale),
+    });
+    named
+        .filter_map(|(name, model)| Some((name, model?.metrics.clone())))
+        .collect()
 }

@@ -1,56 +1,11 @@
-//! The methods of the comparison, and what each came to.
+//! What each method of the comparison came to.
 
 use std::collections::BTreeMap;
 
 use rllr_eval::Evaluation;
 use rllr_train::Metrics;
+use rllr_train::pipeline::Method;
 use serde::Serialize;
-
-/// A method of the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Supervised fine-tuning on labels alone.
-    SftLabel,
-    /// Supervised fine-tuning on rationale and label.
-    SftRationale,
-    /// PPO with the rationale-sensitive reward model.
-    Rlhf,
-    /// PPO with the label-sensitive reward model.
-    Rllr,
-    /// PPO with both: the label reward is capped.
-    RllrMixed,
-    /// PPO with a rule that knows the right label.
-    ExactLabel,
-    /// Group relative policy optimisation with the same rule.
-    Grpo,
-}
-
-impl Method {
-    /// All methods.
-    pub const ALL: [Self; 7] = [
-        Self::SftLabel,
-        Self::SftRationale,
-        Self::Rlhf,
-        Self::Rllr,
-        Self::RllrMixed,
-        Self::ExactLabel,
-        Self::Grpo,
-    ];
-
-    /// The name in tables.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::SftLabel => "sft-label",
-            Self::SftRationale => "sft-rationale",
-            Self::Rlhf => "rlhf",
-            Self::Rllr => "rllr",
-            Self::RllrMixed => "rllr-mixed",
-            Self::ExactLabel => "exact-label",
-            Self::Grpo => "grpo",
-        }
-    }
-}
 
 /// What one method came to.
 #[derive(Clone, Debug, Serialize)]

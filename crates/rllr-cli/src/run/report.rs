@@ -1,6 +1,8 @@
 //! The table at the end of a comparison: means over seeds, with intervals.
 
-use super::method::{Method, MethodResult};
+use rllr_train::pipeline::Method;
+
+use super::method::MethodResult;
 use crate::data::output::{percent, print_json, table};
 use crate::terminal::say;
 

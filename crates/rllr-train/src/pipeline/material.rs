@@ -29,14 +29,23 @@ pub struct Material<'a> {
 }
 
 /// What the policy is asked in reinforcement learning, with the answer that a rule may compare with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question<'a> {
     /// The example's id.
     pub id: String,
     /// Token ids of the prompt.
     pub prompt: Vec<u32>,
+    /// The right answer.
+    pub gold: Gold<'a>,
+}
+
+/// The right answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gold<'a> {
+    /// The task whose labels these are.
+    pub task: &'a Task,
     /// The gold label.
-    pub gold: Label,
+    pub label: Label,
 }
 
 /// Why examples do not become tokens.
@@ -67,7 +76,7 @@ pub enum MaterialError {
     },
 }
 
-impl Material<'_> {
+impl<'a> Material<'a> {
     /// What supervised fine-tuning learns: prompt, and gold label with its rationale where the format has one.
     ///
     /// # Errors
@@ -162,7 +171,7 @@ impl Material<'_> {
         &self,
         examples: &[Example],
         max_new_tokens: usize,
-    ) -> Result<Vec<Question>, MaterialError> {
+    ) -> Result<Vec<Question<'a>>, MaterialError> {
         let limit = self.max_tokens.saturating_sub(max_new_tokens);
         // A text that cannot be cut into tokens is reported below, where its tokens are wanted.
         let length = |text: &str| self.tokenizer.encode_prompt(text).map_or(0, |ids| ids.len());
@@ -173,7 +182,10 @@ impl Material<'_> {
             Ok(Question {
                 id: example.id.clone(),
                 prompt: self.tokenizer.encode_prompt(&text)?,
-                gold: self.task.gold_label(example).map_err(PromptError::from)?,
+                gold: Gold {
+                    task: self.task,
+                    label: self.task.gold_label(example).map_err(PromptError::from)?,
+                },
             })
         };
         examples.iter().map(question).collect()

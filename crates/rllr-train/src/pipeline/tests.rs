@@ -1,5 +1,6 @@
 //! The stages on a tiny model and embedded examples: what they learn, and that they go on where they were.
 
+mod comparison;
 mod resumption;
 mod variants;
 
@@ -11,7 +12,7 @@ use rllr_model::{CausalLm, HeadInitialization, Tokenizer, initial_weights};
 use rllr_reward::{Reward, Verdict};
 use rllr_task::generate::{TaskKind, generate};
 use rllr_task::pairs::PairKind;
-use rllr_task::{Answer, Example, Label, ResponseFormat, Task, Tasks};
+use rllr_task::{Answer, Example, ResponseFormat, Task, Tasks};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
@@ -70,7 +71,6 @@ impl Fixture {
             reward,
             label_model: model,
             rationale_model: model,
-            task: &self.task,
             tokenizer: &self.tokenizer,
             format: ResponseFormat::RationaleThenLabel,
             micro_batching: MicroBatching::Rows(8),
@@ -131,8 +131,8 @@ fn demonstrations_and_questions_have_the_same_prompts() {
             .decode(demonstration.response(), SpecialTokens::Skip)
             .unwrap();
         let answer = Answer::parse(&response, &fixture.task, ResponseFormat::RationaleThenLabel).unwrap();
-        assert_eq!(answer.label(), question.gold);
-        assert_eq!(fixture.task.word(question.gold), example.label);
+        assert_eq!(answer.label(), question.gold.label);
+        assert_eq!(fixture.task.word(question.gold.label), example.label);
         assert_eq!(answer.rationale(), example.rationales[&example.label]);
     }
 }
@@ -200,7 +200,10 @@ fn responses_are_judged_by_rule_and_by_model() {
         .map(|text| fixture.tokenizer.encode_response(text).unwrap())
         .collect();
     let responses = Responses::new(vec![prompt.clone(); 3], answers.clone(), vec![true; 3], 40).unwrap();
-    let gold = fixture.task.label("positive").unwrap();
+    let gold = Gold {
+        task: &fixture.task,
+        label: fixture.task.label("positive").unwrap(),
+    };
     let model = fixture.reward_models(fixture.model(1));
 
     let judge = fixture.judge(Reward::ExactLabel, Some(&model));
@@ -225,7 +228,7 @@ fn responses_are_judged_by_rule_and_by_model() {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
     let missing = fixture.judge(Reward::Label, None);
-    let error = pollster::block_on(missing.judge(&responses, &[Label(0); 3], 1)).unwrap_err();
+    let error = pollster::block_on(missing.judge(&responses, &[gold; 3], 1)).unwrap_err();
     assert!(error.to_string().contains("LabelScores"), "{error}");
 }
 
