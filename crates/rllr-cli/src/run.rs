@@ -18,7 +18,7 @@ use crate::data::output::write_whole;
 use crate::devices::DeviceName;
 use crate::hashes;
 use crate::settings::{SettingsArgs, to_toml};
-use crate::stages::{Context, SAVE_SECONDS, Talk};
+use crate::stages::{Context, SAVE_SECONDS, Talk, TalkArgs};
 use crate::terminal::say;
 use data::Examples;
 use directory::{Reuse, RunDirectory};
@@ -67,12 +67,8 @@ pub struct RunArgs {
     /// Do everything again.
     #[arg(long, conflicts_with = "resume")]
     force: bool,
-    /// Print events and results as JSON lines.
-    #[arg(long)]
-    json: bool,
-    /// Print nothing but the table at the end.
-    #[arg(long, conflicts_with = "json")]
-    quiet: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
 }
 
 /// Runs the comparison.
@@ -104,8 +100,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         _ => Reuse::Finished,
     };
     let device = args.device.unwrap_or(DeviceName::Auto);
-    let talk = Talk::of(args.json, args.quiet);
-    let context = Context::open(device, talk, args.save_seconds)?;
+    let context = Context::open(device, args.talk.talk(), args.save_seconds)?;
     let directory = RunDirectory::open(&args.out, reuse)?;
     describe(args, &recipe, &examples, &directory)?;
 
@@ -163,10 +158,8 @@ fn effective(args: &RunArgs) -> anyhow::Result<Recipe> {
     if !args.seed.is_empty() {
         recipe.compare.seeds = args.seed.clone();
     }
-    for list in [&mut recipe.compare.seeds] {
-        let mut seen = std::collections::BTreeSet::new();
-        list.retain(|seed| seen.insert(*seed));
-    }
+    let mut seen = std::collections::BTreeSet::new();
+    recipe.compare.seeds.retain(|seed| seen.insert(*seed));
     let positions = recipe.model.max_position_embeddings;
     if args.model.is_none() && recipe.prompt_tokens(positions) < 8 {
         return Err(bad_input(format!(

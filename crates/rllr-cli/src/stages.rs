@@ -12,7 +12,7 @@ mod distill;
 mod generate;
 
 pub use answers::{Measured, answer, read_evaluations};
-pub use context::{Context, SAVE_SECONDS, StageArgs, Talk};
+pub use context::{Context, SAVE_SECONDS, StageArgs, Talk, TalkArgs};
 pub use distill::DistillArgs;
 pub use driver::{Begin, Driver};
 pub use examples::{ExampleFiles, read_examples, write_examples};

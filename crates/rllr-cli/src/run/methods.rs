@@ -116,7 +116,7 @@ impl Ready<'_> {
         let plan = StagePlan {
             path: self.group.path(method.name()),
             settings: self
-                .settings(json!({ "sft": settings, "format": format, "training": recipe.training })),
+                .settings(&json!({ "sft": settings, "format": format, "training": recipe.training })),
             inputs,
         };
         self.group.stage(plan, |open| {
@@ -148,7 +148,7 @@ impl Ready<'_> {
         let file = |name: &str| (name.to_owned(), pairs.join(name));
         let plan = StagePlan {
             path: self.group.path(name),
-            settings: self.settings(json!({ "reward": settings, "training": recipe.training })),
+            settings: self.settings(&json!({ "reward": settings, "training": recipe.training })),
             inputs: vec![
                 file(pair_file(kind)),
                 file("held_out.jsonl"),
@@ -208,7 +208,7 @@ impl Ready<'_> {
         }
         let plan = StagePlan {
             path: self.group.path(method.name()),
-            settings: self.settings(settings),
+            settings: self.settings(&settings),
             inputs,
         };
         self.group.stage(plan, |open| {
@@ -241,7 +241,7 @@ impl Ready<'_> {
         let name = format!("eval-{method}");
         let plan = StagePlan {
             path: self.group.path(&name),
-            settings: self.settings(json!({ "answering": self.comparison.answering_config(method) })),
+            settings: self.settings(&json!({ "answering": self.comparison.answering_config(method) })),
             inputs,
         };
         let whole = self.group.stage(plan, |open| {
@@ -277,7 +277,7 @@ impl Ready<'_> {
     }
 
     /// Settings of a stage with those that all stages after the data read.
-    pub(super) fn settings(&self, own: Value) -> Value {
+    pub(super) fn settings(&self, own: &Value) -> Value {
         let recipe = &self.group.recipe;
         json!({
             "own": own, "format": recipe.data.format, "wording": recipe.data.wording,

@@ -29,7 +29,7 @@ impl Ready<'_> {
         inputs.push(("sft".to_owned(), sft_path.to_owned()));
         let plan = StagePlan {
             path: self.group.path("sampled"),
-            settings: self.settings(json!({
+            settings: self.settings(&json!({
                 "sampled_pairs": recipe.data.sampled_pairs, "max_new_tokens": recipe.ppo.max_new_tokens,
                 "temperature": recipe.ppo.temperature, "top_k": recipe.ppo.top_k, "top_p": recipe.ppo.top_p,
             })),
@@ -65,7 +65,7 @@ impl Ready<'_> {
         inputs.push(("tokenizer".to_owned(), self.base_path.join("tokenizer.json")));
         let plan = StagePlan {
             path: self.group.path("pairs"),
-            settings: self.settings(json!({ "label_pairs": recipe.label_pairs })),
+            settings: self.settings(&json!({ "label_pairs": recipe.label_pairs })),
             inputs,
         };
         self.group.stage(plan, |open| {

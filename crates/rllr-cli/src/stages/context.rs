@@ -38,12 +38,20 @@ pub struct StageArgs {
     /// Time between two checkpoints.
     #[arg(long, default_value_t = SAVE_SECONDS, value_name = "N")]
     pub save_seconds: u64,
-    /// Print the events as JSON lines.
+    /// What is printed.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// Arguments that say what is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct TalkArgs {
+    /// Print events and results as JSON lines.
     #[arg(long)]
-    pub json: bool,
-    /// Print nothing but errors.
+    json: bool,
+    /// Print nothing but results and errors.
     #[arg(long, conflicts_with = "json")]
-    pub quiet: bool,
+    quiet: bool,
 }
 
 /// What is printed.
@@ -70,17 +78,19 @@ pub struct Context {
     pub save_every: Duration,
 }
 
-impl Talk {
-    /// From the arguments that all commands have.
+impl TalkArgs {
+    /// What is printed.
     #[must_use]
-    pub fn of(json: bool, quiet: bool) -> Self {
-        match (json, quiet) {
-            (true, _) => Self::Json,
-            (false, true) => Self::Nothing,
-            (false, false) => Self::People,
+    pub fn talk(self) -> Talk {
+        match self {
+            Self { json: true, .. } => Talk::Json,
+            Self { quiet: true, .. } => Talk::Nothing,
+            Self { .. } => Talk::People,
         }
     }
+}
 
+impl Talk {
     /// Prints a line for people.
     pub fn tell(self, text: &str) {
         if self == Self::People {
@@ -158,6 +168,6 @@ impl StageArgs {
     ///
     /// See [`Context::open`].
     pub fn context(&self) -> anyhow::Result<Context> {
-        Context::open(self.device, Talk::of(self.json, self.quiet), self.save_seconds)
+        Context::open(self.device, self.talk.talk(), self.save_seconds)
     }
 }

@@ -10,7 +10,7 @@ use rllr_model::{Decoding, GenerationConfig, LogProbs, Sampling, Uniforms};
 use rllr_task::ResponseFormat;
 use serde::Serialize;
 
-use super::context::{Context, SAVE_SECONDS, Talk};
+use super::context::{Context, SAVE_SECONDS, Talk, TalkArgs};
 use crate::data::load::{DataSource, bad_input};
 use crate::data::output::{print_json, write_json_lines};
 use crate::devices::DeviceName;
@@ -72,12 +72,8 @@ pub struct GenerateArgs {
     /// auto, cpu, webgpu or webgpu:N.
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceName,
-    /// Print JSON lines.
-    #[arg(long)]
-    json: bool,
-    /// Print nothing but errors.
-    #[arg(long, conflicts_with = "json")]
-    quiet: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
 }
 
 /// What is continued, and what came of it.
@@ -104,7 +100,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         }
     }
     let mut asked = prompts(args)?;
-    let context = Context::open(args.device, Talk::of(args.json, args.quiet), SAVE_SECONDS)?;
+    let context = Context::open(args.device, args.talk.talk(), SAVE_SECONDS)?;
     let model = read_model(&args.model, &context.device)?;
     write(args, &context, &model, &mut asked)?;
     if let Some(path) = &args.out {

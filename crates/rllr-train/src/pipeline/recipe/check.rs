@@ -1,5 +1,7 @@
 //! Settings that contradict each other.
 
+use std::fmt::Display;
+
 use super::{LabelThreshold, Recipe, Training};
 use crate::actor_critic::{CriticKind, ReferenceKind};
 use crate::optimization::SettingError;
@@ -17,7 +19,7 @@ pub struct RecipeError {
     pub expected: String,
 }
 
-fn wrong(key: &str, found: impl ToString, expected: &str) -> Result<(), RecipeError> {
+fn wrong(key: &str, found: &dyn Display, expected: &str) -> Result<(), RecipeError> {
     Err(RecipeError {
         key: key.to_owned(),
         found: found.to_string(),
@@ -32,7 +34,7 @@ fn in_table(table: &str, checked: Result<(), SettingError>) -> Result<(), Recipe
             field,
             found,
             expected,
-        }) => wrong(&format!("{table}.{field}"), found, expected),
+        }) => wrong(&format!("{table}.{field}"), &found, expected),
     }
 }
 
@@ -54,23 +56,23 @@ impl Recipe {
             ("answering.max_new_tokens", self.answering.max_new_tokens),
         ];
         if let Some((key, _)) = lists.into_iter().find(|(_, count)| *count == 0) {
-            return wrong(key, "0", "at least 1");
+            return wrong(key, &0, "at least 1");
         }
         let heads = self.model.num_attention_heads;
         if heads == 0 || !self.model.hidden_size.is_multiple_of(2 * heads) {
             let expected = format!("a multiple of twice model.num_attention_heads, which is {heads}");
-            return wrong("model.hidden_size", self.model.hidden_size, &expected);
+            return wrong("model.hidden_size", &self.model.hidden_size, &expected);
         }
         let is_reinforced = self.compare.methods.iter().any(|method| method.is_reinforced());
         if is_reinforced && self.data.prompts == 0 {
-            return wrong("data.prompts", "0", "at least 1 for reinforcement learning");
+            return wrong("data.prompts", &0, "at least 1 for reinforcement learning");
         }
         match self.label_threshold {
             LabelThreshold::Quantile(quantile) if !(0.0..=1.0).contains(&quantile) => {
-                return wrong("label_threshold.quantile", quantile, "0 to 1");
+                return wrong("label_threshold.quantile", &quantile, "0 to 1");
             }
             LabelThreshold::Fixed(score) if !score.is_finite() => {
-                return wrong("label_threshold.fixed", score, "a finite number");
+                return wrong("label_threshold.fixed", &score, "a finite number");
             }
             _ => {}
         }
@@ -90,7 +92,7 @@ impl Recipe {
             expected,
         }) = config.check()
         {
-            return wrong(&format!("{table}.{field}"), found, expected);
+            return wrong(&format!("{table}.{field}"), &found, expected);
         }
         // What is trained decides what value model and reference can be.
         let (critics, references) = match self.training {
@@ -111,7 +113,7 @@ impl Recipe {
             let expected = format!("{critic}, because training is {what}");
             return wrong(
                 &format!("{table}.critic"),
-                format!("{:?}", config.critic),
+                &format!("{:?}", config.critic),
                 &expected,
             );
         }
@@ -119,7 +121,7 @@ impl Recipe {
             let expected = format!("{reference}, because training is {what}");
             return wrong(
                 &format!("{table}.reference"),
-                format!("{:?}", config.reference),
+                &format!("{:?}", config.reference),
                 &expected,
             );
         }
