@@ -17,8 +17,8 @@ use crate::group_advantage::GroupAdvantage;
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{AdamSettings, AdvantageSource, EqualGroups, OptimizerConfig, PpoConfig};
 use crate::ppo_step::{PpoState, PpoStep};
+use crate::responses::Responses;
 use crate::resumable_optimizer::resumable;
-use crate::rollout::Responses;
 
 fn lm_config() -> CausalLmConfig {
     CausalLmConfig {
@@ -128,7 +128,7 @@ fn trainer(models: PpoModels, config: &PpoConfig) -> PpoTrainer {
 }
 
 fn step(trainer: &mut PpoTrainer) -> PpoStep {
-    let number = trainer.state().step as u32;
+    let number = u32::try_from(trainer.state().step).expect("a few steps");
     let prompts = vec![vec![1, 5], vec![1, 5], vec![1, 6, 7], vec![1, 6, 7]];
     let rows = vec![
         vec![3, 4 + number % 3, 5, 2],
