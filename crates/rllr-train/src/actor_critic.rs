@@ -336,6 +336,14 @@ impl PpoModels {
         };
     }
 
+    /// The same, whose gradients are computed apart: autodiff keeps everything that shares a parameter in one graph, and
+    /// works on a graph in one thread at a time.
+    pub(crate) fn with_own_graph(&self) -> Self {
+        let mut models = self.clone();
+        models.trained = self.trained.valid().train();
+        models
+    }
+
     pub(crate) fn set_trained(&mut self, trained: ActorCritic) {
         self.trained = trained;
     }

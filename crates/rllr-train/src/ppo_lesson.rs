@@ -19,6 +19,7 @@ use crate::ppo_update::MicroBatch;
 use crate::responses::ResponseBatch;
 use crate::scored_loss::{ScoreArguments, argument};
 use crate::token_scores::score_tokens;
+use crate::workers::{Workers, map};
 
 /// What a micro-batch teaches.
 pub(crate) struct Lesson {
@@ -28,6 +29,23 @@ pub(crate) struct Lesson {
     pub(crate) stats: Tensor<1>,
     /// Under the policy as it is now, `[rows, slots]`.
     pub(crate) log_probs: Tensor<2>,
+}
+
+/// What micro-batches teach, each by itself.
+pub(crate) fn lessons(
+    models: &PpoModels,
+    experience: &Experience,
+    micro_batches: &[MicroBatch],
+    config: &PpoConfig,
+    workers: &dyn Workers,
+) -> Vec<Lesson> {
+    if let [micro_batch] = micro_batches {
+        return vec![lesson(models, experience, micro_batch, config)];
+    }
+    let parts = micro_batches.iter().map(|part| (models.with_own_graph(), part));
+    map(workers, parts.collect(), |(models, part)| {
+        lesson(&models, experience, part, config)
+    })
 }
 
 /// Gradients of a micro-batch's loss.

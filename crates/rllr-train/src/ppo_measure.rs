@@ -6,9 +6,10 @@ use rllr_reward::full_kl;
 use crate::actor_critic::{PpoModels, States};
 use crate::ppo_config::{KlPenalty, PpoConfig};
 use crate::ppo_error::PpoError;
-use crate::responses::Responses;
+use crate::responses::{ResponseBatch, Responses};
 use crate::rollout::Rollout;
 use crate::token_scores::{score_tokens, vocabulary_log_probs};
+use crate::workers::{Workers, map};
 use burn::module::Module as _;
 
 /// Measures a rollout, micro-batch by micro-batch, and reads it back once.
@@ -21,34 +22,25 @@ pub(crate) async fn measure(
     responses: Responses,
     scores: &[f32],
     config: &PpoConfig,
+    workers: &dyn Workers,
 ) -> Result<Rollout, PpoError> {
     let mut rollout = Rollout::unmeasured(responses, config.score_position)
         .expect("responses with a token have a slot for their score");
     let rows: Vec<usize> = (0..rollout.responses.batch()).collect();
 
     // 1. Everything is asked for, nothing is waited for.
-    let trained = models.trained().valid();
-    let mut transaction = Transaction::default();
+    let mut models = models.clone();
+    models.set_trained(models.trained().valid());
+    let device = models.device();
+    let mut batches = Vec::new();
     for rows in rows.chunks(config.micro_batch_size) {
-        let slots = rollout.slots(rows);
-        let batch = rollout
-            .responses
-            .to_device(rows, slots, models.vocab_size(), &models.device())?;
-        let States { hidden, values } = trained.states(models.base(), &batch);
-        let policy = trained.policy(models.base());
-        let score = |lm, hidden| score_tokens(lm, hidden, batch.tokens.clone(), config.temperature);
-        let log_probs = score(policy, hidden.clone()).log_probs();
-        let mut arrays = vec![log_probs.clone(), log_probs, values];
-        if let Some(reference) = models.reference() {
-            let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
-            arrays[1] = score(reference, ref_hidden.clone()).log_probs();
-            if config.kl_penalty == KlPenalty::Full {
-                let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
-                arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));
-            }
-        }
-        transaction = transaction.register(Tensor::stack::<3>(arrays, 0));
+        let (slots, vocab_size) = (rollout.slots(rows), models.vocab_size());
+        batches.push(rollout.responses.to_device(rows, slots, vocab_size, &device)?);
     }
+    let measured = map(workers, batches, |batch| measure_batch(&models, &batch, config));
+    let transaction = measured
+        .into_iter()
+        .fold(Transaction::default(), Transaction::register);
 
     // 2. One read.
     let measured = transaction.execute_async().await?;
@@ -57,6 +49,27 @@ pub(crate) async fn measure(
     }
     rollout.check_finite(scores)?;
     Ok(rollout)
+}
+
+/// Log-probabilities of policy and reference, values and perhaps divergences, `[3 or 4, rows, slots]`.
+///
+/// - `models`: without autodiff
+fn measure_batch(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) -> Tensor<3> {
+    let trained = models.trained();
+    let States { hidden, values } = trained.states(models.base(), batch);
+    let policy = trained.policy(models.base());
+    let score = |lm, hidden| score_tokens(lm, hidden, batch.tokens.clone(), config.temperature);
+    let log_probs = score(policy, hidden.clone()).log_probs();
+    let mut arrays = vec![log_probs.clone(), log_probs, values];
+    if let Some(reference) = models.reference() {
+        let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
+        arrays[1] = score(reference, ref_hidden.clone()).log_probs();
+        if config.kl_penalty == KlPenalty::Full {
+            let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
+            arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));
+        }
+    }
+    Tensor::stack::<3>(arrays, 0)
 }
 
 impl Rollout {

@@ -9,7 +9,7 @@ use crate::gradients::{StepGradients, gather_gradients};
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{LossMeans, PpoConfig};
 use crate::ppo_experience::Experience;
-use crate::ppo_lesson::lesson;
+use crate::ppo_lesson::lessons;
 use crate::ppo_stats::{COUNT, PpoStats};
 use crate::trained_parts::{part_changes, part_gradients};
 
@@ -107,21 +107,27 @@ impl PpoTrainer {
         let (models, config) = (&self.models, &self.config);
         let micro_batches = micro_batches(experience, rows, config);
         let is_first = pending.steps.is_empty();
-        let backward = |micro_batch: &MicroBatch| {
-            let lesson = lesson(models, experience, micro_batch, config);
-            pending.stats.push(lesson.stats);
-            if is_first {
-                let rows = micro_batch.rows.clone();
-                pending
-                    .first_log_probs
-                    .push((rows, micro_batch.slots, lesson.log_probs));
+        let workers = &*self.workers;
+        // As many micro-batches at a time as there are workers: their graphs and gradients are held together.
+        let backward = |parts: &[MicroBatch]| {
+            let lessons = lessons(models, experience, parts, config, workers);
+            let mut found = Vec::new();
+            for (micro_batch, lesson) in parts.iter().zip(lessons) {
+                pending.stats.push(lesson.stats);
+                if is_first {
+                    let rows = micro_batch.rows.clone();
+                    let log_probs = (rows, micro_batch.slots, lesson.log_probs);
+                    pending.first_log_probs.push(log_probs);
+                }
+                found.extend(lesson.gradients);
             }
-            lesson.gradients
+            found
         };
+        let parts = micro_batches.chunks(workers.count().max(1));
         let max_grad_norm = config.gradient_clipping.max_grad_norm(self.state.optimizer_step);
         let trained = models.trained();
         let StepGradients { gradients, norm } =
-            gather_gradients(trained, micro_batches.iter().flat_map(backward), max_grad_norm);
+            gather_gradients(trained, parts.flat_map(backward), max_grad_norm);
         pending.grad_norms.push(norm.inner());
         if is_first && pending.is_watched {
             // Weight decay changes weights that learn nothing, so a look at the weights is not enough.

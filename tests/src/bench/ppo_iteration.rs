@@ -1,5 +1,6 @@
 //! One PPO iteration as it is measured: models, settings, and the time of each phase.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -12,8 +13,9 @@ use rllr_model::{
     SpecialTokenIds, WeightStorage, initial_weights,
 };
 use rllr_train::{
-    Actor, ActorCritic, AdamSettings, AdapterCritic, Critic, CriticKind, GradientClipping, MicroBatching,
-    OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels, TrainedReward,
+    Actor, ActorCritic, AdamSettings, AdapterCritic, Critic, CriticKind, GradientClipping, Job,
+    MicroBatching, OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels,
+    TrainedReward, Workers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,7 @@ pub(super) struct Size {
     #[arg(long, default_value_t = 16)]
     pub(super) ppo_batch: usize,
     /// Responses that go through the models at a time, when measured and when learned from.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 4)]
     pub(super) micro_batch: usize,
     /// Tokens of each prompt.
     #[arg(long, default_value_t = 128)]
@@ -32,16 +34,20 @@ pub(super) struct Size {
     /// Tokens of each response; none ends early.
     #[arg(long, default_value_t = 64)]
     pub(super) new_tokens: usize,
+    /// Parts of our steps that are computed side by side.
+    #[arg(long, default_value_t = 2)]
+    pub(super) workers: usize,
 }
 
 impl Size {
     /// As it is written on a command line.
-    pub(super) fn arguments(&self) -> [String; 8] {
+    pub(super) fn arguments(&self) -> [String; 10] {
         let Self {
             ppo_batch,
             micro_batch,
             prompt,
             new_tokens,
+            workers,
         } = self;
         let number = |size: &usize| size.to_string();
         [
@@ -53,6 +59,8 @@ impl Size {
             number(prompt),
             "--new-tokens".to_owned(),
             number(new_tokens),
+            "--workers".to_owned(),
+            number(workers),
         ]
     }
 }
@@ -136,12 +144,32 @@ pub(super) fn model_config() -> CausalLmConfig {
 /// Step size on both sides.
 pub(super) const LEARNING_RATE: f64 = 5e-6;
 
+/// Threads of the pool that matrix products are divided among, too.
+struct PoolWorkers {
+    count: usize,
+}
+
+impl Workers for PoolWorkers {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn run(&self, jobs: Vec<Job<'_>>) {
+        rayon::scope(|scope| {
+            for job in jobs {
+                scope.spawn(|_| job());
+            }
+        });
+    }
+}
+
 /// Our side.
 pub(super) struct Iteration {
     trainer: PpoTrainer,
     reward_models: RewardModels,
     prompts: Vec<Vec<u32>>,
     micro_batching: MicroBatching,
+    workers: Arc<dyn Workers>,
 }
 
 impl Iteration {
@@ -169,13 +197,15 @@ impl Iteration {
             reference: models.reference(),
             ..PpoConfig::default()
         };
+        let workers: Arc<dyn Workers> = Arc::new(PoolWorkers { count: size.workers });
         let vocab_size = u32::try_from(model_config().vocab_size)?;
         let mut prompt = || (0..size.prompt).map(|_| rng.next_u32() % vocab_size).collect();
         Ok(Self {
-            trainer: PpoTrainer::new(ppo_models, config, 1_000_000)?,
+            trainer: PpoTrainer::new(ppo_models, config, 1_000_000)?.with_workers(Arc::clone(&workers)),
             reward_models,
             prompts: (0..size.ppo_batch).map(|_| prompt()).collect(),
             micro_batching: MicroBatching::Rows(size.micro_batch),
+            workers,
         })
     }
 
@@ -192,7 +222,10 @@ impl Iteration {
         let rows: Vec<Vec<u32>> = texts
             .map(|(prompt, response)| [&prompt[..], response].concat())
             .collect();
-        let raw_scores = block_on(self.reward_models.score(&rows, self.micro_batching))?;
+        let raw_scores = block_on(
+            self.reward_models
+                .score_with(&*self.workers, &rows, self.micro_batching),
+        )?;
         let scored = block_on(self.trainer.score(responses, &raw_scores))?;
         let scores = start.elapsed().as_secs_f64();
 
