@@ -15,5 +15,6 @@ pub mod checkpoint_directory;
 pub mod sinks;
 pub mod doctor;
 pub mod devices;
+pub mod threads;
 pub mod exit;
 pub mod terminal;

@@ -24,7 +24,7 @@ use crate::ppo_step::{PpoState, PpoStep, ScoredRollout};
 use crate::ppo_update::PendingUpdates;
 use crate::ppo_warnings::warnings;
 use crate::responses::Responses;
-use crate::workers::{OneByOne, Workers};
+use crate::workers::{OneByOne, SharedWorkers};
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ pub struct PpoTrainer {
     pub(crate) optimizer: ModuleOptimizer,
     pub(crate) config: PpoConfig,
     pub(crate) state: PpoState,
-    pub(crate) workers: Arc<dyn Workers>,
+    pub(crate) workers: SharedWorkers,
     lr_plan: LrPlan,
     /// Of base and reference, when they were looked at last.
     frozen: Option<Vec<(&'static str, Fingerprint)>>,
@@ -87,12 +87,22 @@ impl PpoTrainer {
         })
     }
 
-    /// From now on these compute the parts of a step; results stay what they are, up to rounding. At the start there is
-    /// [`OneByOne`].
+    /// From now on these compute the parts of a step; results stay what they are. At the start there is [`OneByOne`].
     #[must_use]
-    pub fn with_workers(mut self, workers: Arc<dyn Workers>) -> Self {
-        self.workers = workers;
+    pub fn with_workers(mut self, workers: SharedWorkers) -> Self {
+        self.set_workers(workers);
         self
+    }
+
+    /// See [`Self::with_workers`].
+    pub fn set_workers(&mut self, workers: SharedWorkers) {
+        self.workers = workers;
+    }
+
+    /// Who computes the parts of a step.
+    #[must_use]
+    pub fn workers(&self) -> SharedWorkers {
+        Arc::clone(&self.workers)
     }
 
     /// The models in their present state.

@@ -19,7 +19,7 @@ use crate::ppo_update::MicroBatch;
 use crate::responses::ResponseBatch;
 use crate::scored_loss::{ScoreArguments, argument};
 use crate::token_scores::score_tokens;
-use crate::workers::{Workers, map};
+use crate::workers::{Workers, map_in_turns};
 
 /// What a micro-batch teaches.
 pub(crate) struct Lesson {
@@ -31,20 +31,16 @@ pub(crate) struct Lesson {
     pub(crate) log_probs: Tensor<2>,
 }
 
-/// What micro-batches teach, each by itself.
+/// What micro-batches teach, each by itself; graphs and gradients of as many as there are workers are held together.
 pub(crate) fn lessons(
     models: &PpoModels,
     experience: &Experience,
     micro_batches: &[MicroBatch],
     config: &PpoConfig,
     workers: &dyn Workers,
-) -> Vec<Lesson> {
-    if let [micro_batch] = micro_batches {
-        return vec![lesson(models, experience, micro_batch, config)];
-    }
-    let parts = micro_batches.iter().map(|part| (models.with_own_graph(), part));
-    map(workers, parts.collect(), |(models, part)| {
-        lesson(&models, experience, part, config)
+) -> impl Iterator<Item = Lesson> {
+    map_in_turns(workers, micro_batches, |part| {
+        lesson(&models.with_own_graph(), experience, part, config)
     })
 }
 

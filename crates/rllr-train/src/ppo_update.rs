@@ -107,27 +107,23 @@ impl PpoTrainer {
         let (models, config) = (&self.models, &self.config);
         let micro_batches = micro_batches(experience, rows, config);
         let is_first = pending.steps.is_empty();
-        let workers = &*self.workers;
-        // As many micro-batches at a time as there are workers: their graphs and gradients are held together.
-        let backward = |parts: &[MicroBatch]| {
-            let lessons = lessons(models, experience, parts, config, workers);
-            let mut found = Vec::new();
-            for (micro_batch, lesson) in parts.iter().zip(lessons) {
+        let lessons = lessons(models, experience, &micro_batches, config, &*self.workers);
+        let found = micro_batches
+            .iter()
+            .zip(lessons)
+            .flat_map(|(micro_batch, lesson)| {
                 pending.stats.push(lesson.stats);
                 if is_first {
                     let rows = micro_batch.rows.clone();
-                    let log_probs = (rows, micro_batch.slots, lesson.log_probs);
-                    pending.first_log_probs.push(log_probs);
+                    pending
+                        .first_log_probs
+                        .push((rows, micro_batch.slots, lesson.log_probs));
                 }
-                found.extend(lesson.gradients);
-            }
-            found
-        };
-        let parts = micro_batches.chunks(workers.count().max(1));
+                lesson.gradients
+            });
         let max_grad_norm = config.gradient_clipping.max_grad_norm(self.state.optimizer_step);
         let trained = models.trained();
-        let StepGradients { gradients, norm } =
-            gather_gradients(trained, parts.flat_map(backward), max_grad_norm);
+        let StepGradients { gradients, norm } = gather_gradients(trained, found, max_grad_norm);
         pending.grad_norms.push(norm.inner());
         if is_first && pending.is_watched {
             // Weight decay changes weights that learn nothing, so a look at the weights is not enough.

@@ -91,19 +91,15 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Writes some rows at a time, divided among the workers.
+    /// Writes `rows` rows at a time, and as many times that as there are workers.
     async fn generate(&self, lm: AdaptedLm<'_>, rows: usize) -> Result<Generation, PpoError> {
-        let workers = self.workers.count().max(1);
+        let starts: Vec<usize> = (0..self.prompts.len()).step_by(rows).collect();
         let mut done = Vec::new();
-        for (index, prompts) in self.prompts.chunks(rows).enumerate() {
-            let share = prompts.len().div_ceil(workers);
-            let parts = (0..prompts.len()).step_by(share).map(|start| {
-                let part = &prompts[start..prompts.len().min(start + share)];
-                let first = index * rows + start;
-                (part, self.uniforms.rows(first..first + part.len()))
-            });
-            let started = map(self.workers, parts.collect(), |(prompts, uniforms)| {
-                lm.start_generation(prompts, self.config, &uniforms)
+        for turn in starts.chunks(self.workers.count().max(1)) {
+            let started = map(self.workers, turn, |&start| {
+                let part = start..self.prompts.len().min(start + rows);
+                let uniforms = self.uniforms.rows(part.clone());
+                lm.start_generation(&self.prompts[part], self.config, &uniforms)
             });
             let started = started.into_iter().collect::<Result<Vec<_>, _>>()?;
             for generating in self.go_on(started).await? {

@@ -13,7 +13,7 @@ use crate::micro_batching::MicroBatching;
 use crate::optimization::UpdateError;
 use crate::reward_step::RewardTrainingError;
 use crate::trained_parts::{num_trainable, total_change};
-use crate::workers::{OneByOne, Workers, map};
+use crate::workers::{OneByOne, Workers, map, with_own_graph};
 
 /// The trained part of a reward model.
 #[derive(Module, Debug)]
@@ -212,6 +212,13 @@ impl RewardModels {
             }
         }
         Ok(scores)
+    }
+
+    /// The same, whose gradients are computed apart; see [`with_own_graph`].
+    pub(crate) fn with_own_graph(&self) -> Self {
+        let mut models = self.clone();
+        models.trained = with_own_graph(&self.trained);
+        models
     }
 
     pub(crate) fn set_trained(&mut self, trained: TrainedReward) {

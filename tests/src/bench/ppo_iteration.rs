@@ -8,14 +8,15 @@ use clap::ValueEnum;
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rllr_cli::threads;
 use rllr_model::{
     CausalLm, CausalLmConfig, HeadInitialization, LoraAdapter, LoraConfig, ScalarHead, ScalarModel,
     SpecialTokenIds, WeightStorage, initial_weights,
 };
 use rllr_train::{
-    Actor, ActorCritic, AdamSettings, AdapterCritic, Critic, CriticKind, GradientClipping, Job,
-    MicroBatching, OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels,
-    TrainedReward, Workers,
+    Actor, ActorCritic, AdamSettings, AdapterCritic, Critic, CriticKind, GradientClipping, MicroBatching,
+    OldLogProbs, OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels,
+    SharedWorkers, TrainedReward,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,14 @@ impl Models {
         }
     }
 
+    /// TRL 1.12 has them from its rollout, TRL 0.7.2 measures them.
+    fn old_log_probs(self) -> OldLogProbs {
+        match self {
+            Self::OwnModel | Self::Adapters => OldLogProbs::Sampled,
+            Self::SharedHead => OldLogProbs::Measured,
+        }
+    }
+
     fn reference(self) -> ReferenceKind {
         match self {
             Self::SharedHead | Self::OwnModel => ReferenceKind::FrozenCopy,
@@ -144,32 +153,13 @@ pub(super) fn model_config() -> CausalLmConfig {
 /// Step size on both sides.
 pub(super) const LEARNING_RATE: f64 = 5e-6;
 
-/// Threads of the pool that matrix products are divided among, too.
-struct PoolWorkers {
-    count: usize,
-}
-
-impl Workers for PoolWorkers {
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn run(&self, jobs: Vec<Job<'_>>) {
-        rayon::scope(|scope| {
-            for job in jobs {
-                scope.spawn(|_| job());
-            }
-        });
-    }
-}
-
 /// Our side.
 pub(super) struct Iteration {
     trainer: PpoTrainer,
     reward_models: RewardModels,
     prompts: Vec<Vec<u32>>,
     micro_batching: MicroBatching,
-    workers: Arc<dyn Workers>,
+    workers: SharedWorkers,
 }
 
 impl Iteration {
@@ -195,9 +185,11 @@ impl Iteration {
             gradient_clipping: GradientClipping::Never,
             critic: models.critic(),
             reference: models.reference(),
+            old_log_probs: models.old_log_probs(),
+            generation_batch_size: size.ppo_batch.div_ceil(size.workers.max(1)),
             ..PpoConfig::default()
         };
-        let workers: Arc<dyn Workers> = Arc::new(PoolWorkers { count: size.workers });
+        let workers = threads::workers(size.workers);
         let vocab_size = u32::try_from(model_config().vocab_size)?;
         let mut prompt = || (0..size.prompt).map(|_| rng.next_u32() % vocab_size).collect();
         Ok(Self {

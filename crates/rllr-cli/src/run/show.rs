@@ -4,6 +4,7 @@ use rllr_train::{CheckpointConfig, MemoryStore, Run, RunConfig, RunEvent, Stage}
 
 use super::compare::Shared;
 use crate::terminal::say;
+use crate::{devices, threads};
 
 /// What is printed while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,9 @@ pub(super) enum Talk {
 
 impl Shared<'_> {
     /// Runs a stage to its end.
-    pub(super) fn drive<S: Stage>(&self, stage: S) -> anyhow::Result<S> {
+    pub(super) fn drive<S: Stage>(&self, mut stage: S) -> anyhow::Result<S> {
+        // The comparison runs on the CPU.
+        stage.set_workers(threads::workers_for(&devices::cpu()));
         let config = RunConfig {
             evaluate_every: 0,
             checkpoints: CheckpointConfig {
