@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, evaluate, pairs, pretrain, run, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, pretrain, rationales, report, run, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -26,6 +26,10 @@ enum Command {
     Eval(evaluate::EvalArgs),
     /// Compare the methods: fine-tuning, reward models, reinforcement learning, evaluation, on embedded tasks.
     Run(run::RunArgs),
+    /// Show what a run came to: one HTML file, Markdown and JSON.
+    Report(report::ReportArgs),
+    /// Let a language model argue for right and wrong labels, for training.
+    Rationales(Box<rationales::RationalesArgs>),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
     /// Train a new model to predict the next token of plain texts.
@@ -46,6 +50,8 @@ impl Cli {
             Command::Convert(args) => convert::run(&args),
             Command::Eval(args) => evaluate::run(&args),
             Command::Run(args) => run::run(&args),
+            Command::Report(args) => report::run(&args),
+            Command::Rationales(args) => rationales::run(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
             Command::Pretrain(args) => pretrain::run(&args),
         }

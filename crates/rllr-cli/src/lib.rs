@@ -12,9 +12,16 @@ pub mod tokenizer;
 pub mod evaluate;
 pub mod run;
 pub mod pretrain;
+pub mod plan;
+pub mod report;
+pub mod rationales;
+pub mod hub;
 pub mod checkpoint_directory;
 pub mod sinks;
 pub mod doctor;
 pub mod devices;
 pub mod exit;
 pub mod terminal;
+
+#[cfg(test)]
+mod test_server;

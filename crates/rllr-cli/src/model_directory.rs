@@ -138,6 +138,11 @@ impl ModelDirectory {
             .map_err(|error| self.bad_weights(&error))
     }
 
+    /// The bytes of the weight files, in the order of their names.
+    pub fn weight_files(&self) -> impl Iterator<Item = &[u8]> {
+        self.shards.values().map(|map| &map[..])
+    }
+
     /// The bytes of a file beside the weights, `None` if there is none.
     ///
     /// # Errors

@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// Print the settings that would be used, and stop.
     #[arg(long)]
     print_config: bool,
+    /// Print the stages with steps, parameters, estimated memory and time, and stop.
+    #[arg(long)]
+    dry_run: bool,
     /// Seed of everything that is drawn. May be given several times by commas; results are then reported over seeds.
     #[arg(long, value_delimiter = ',', default_value = "0", value_name = "N,M")]
     seed: Vec<u64>,
@@ -67,6 +70,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     } else {
         args.methods.clone()
     };
+    if args.dry_run {
+        return crate::plan::dry_run(&tasks, &recipe, &methods, args.seed.len(), args.json.into());
+    }
     let talk = match (args.json, args.quiet) {
         (true, _) => show::Talk::Json,
         (false, true) => show::Talk::Nothing,
@@ -146,6 +152,7 @@ mod tests {
             methods: Vec::new(),
             config: Some(path.clone()),
             print_config: false,
+            dry_run: false,
             seed: vec![0],
             out: None,
             json: false,
