@@ -7,16 +7,11 @@ use burn::tensor::Device;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rllr_model::{CausalLm, CausalLmConfig, PaddingSide, TokenBatch, initial_weights};
-use rllr_task::generate::TaskKind;
-use rllr_train::pipeline::{Method, Recipe, TaskExamples, train_tokenizer};
-use rllr_train::plan::{
-    ComparisonRows, PassSize, PlannedModel, StagePlan, TrainedPart, comparison_stages, forward_flops,
-};
+use rllr_train::plan::{PassSize, StagePlan, forward_flops};
 use rllr_train::{LmTrainer, LmTrainerConfig};
 use serde::Serialize;
 
 use crate::data::output::{print_json, table};
-use crate::devices;
 use crate::terminal::say;
 
 /// Width of the largest model that a device's speed is measured with.
@@ -112,43 +107,6 @@ fn measured_config(config: &CausalLmConfig) -> CausalLmConfig {
         head_dim: WIDEST / 8,
         ..base
     }
-}
-
-/// Prints the plan of a comparison on embedded tasks: one table a task.
-///
-/// # Errors
-///
-/// When the examples do not fit the settings, or the device fails.
-pub fn dry_run(
-    tasks: &[TaskKind],
-    recipe: &Recipe,
-    methods: &[Method],
-    seeds: usize,
-    form: PlanForm,
-) -> anyhow::Result<()> {
-    for &kind in tasks {
-        let examples = [TaskExamples::generated(kind, &recipe.data, recipe.seed)?];
-        let tokenizer = train_tokenizer(recipe, &examples)?;
-        let config = recipe.model.config(tokenizer.vocab_size());
-        let max_tokens = recipe.model.max_position_embeddings;
-        let rows = ComparisonRows::measure(recipe, &examples, &tokenizer, max_tokens)?;
-        let model = PlannedModel {
-            config: &config,
-            trained: TrainedPart::Full,
-            frozen_weight_bytes: 4,
-        };
-        let stages = comparison_stages(recipe, methods, &model, &rows)?;
-        let speed = measured_speed(&config, &devices::cpu())?;
-        if form == PlanForm::Table {
-            say!("{}:", kind.name());
-        }
-        let about = format!(
-            "Time is work at {:.1} billion operations a second, measured on this machine just now.",
-            speed / 1e9
-        );
-        print_plan(&stages, seeds, speed, &about, form)?;
-    }
-    Ok(())
 }
 
 /// Prints the stages with their steps, parameters, memory and time.
@@ -317,7 +275,7 @@ mod tests {
             tie_word_embeddings: true,
             ..CausalLmConfig::default()
         };
-        let speed = measured_speed(&config, &devices::cpu()).unwrap();
+        let speed = measured_speed(&config, &crate::devices::cpu()).unwrap();
         assert!((1e7..1e14).contains(&speed), "{speed:e}");
     }
 }

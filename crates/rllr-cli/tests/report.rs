@@ -106,3 +106,40 @@ fn a_server_that_is_not_there_ends_with_code_1_and_shows_no_key() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     fs::remove_dir_all(root).unwrap();
 }
+
+/// The paper's own settings can be planned on any machine: 6.6 billion parameters, of which 8.4 million are trained.
+#[test]
+fn runs_are_planned_before_they_are_run() {
+    let output = rllr(&["run", "--config", "paper", "--dry-run", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let lines = text(&output.stdout);
+    let stages: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<&str> = stages
+        .iter()
+        .filter_map(|stage| stage["stage"].as_str())
+        .collect();
+    assert_eq!(
+        names[..4],
+        ["sft-label", "sft-rationale", "reward-label", "reward-rationale"]
+    );
+    for stage in &stages {
+        let parameters = stage["parameters"].as_u64().unwrap();
+        assert!((6_000_000_000..7_500_000_000).contains(&parameters), "{stage}");
+        assert!(
+            stage["memory_bytes"].as_u64().unwrap() > 4 * parameters,
+            "{stage}"
+        );
+        assert!(stage["estimated_seconds"].as_f64().unwrap() > 0.0, "{stage}");
+    }
+    assert_eq!(stages[1]["trained_parameters"].as_u64(), Some(32 * 2 * 16 * 8192));
+    let output = rllr(&["run", "--dry-run"]);
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(
+        table.contains("sft-rationale") && table.contains("An estimate"),
+        "{table}"
+    );
+}

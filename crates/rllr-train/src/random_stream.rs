@@ -30,6 +30,18 @@ pub(crate) enum Purpose {
     RewardHead = 10,
     /// The head of a value model.
     ValueHead = 11,
+    /// A new adapter for fine-tuning.
+    SftAdapter = 12,
+    /// A new adapter of a reward model; the step is the kind.
+    RewardAdapter = 13,
+    /// A new adapter of a policy.
+    PolicyAdapter = 14,
+    /// A new adapter of a value model.
+    ValueAdapter = 15,
+    /// Pairs of answers that are only counted; the step is the first question's place.
+    SampledPairs = 16,
+    /// Responses that a student writes for itself.
+    StudentResponses = 17,
 }
 
 /// The stream of a step and of a draw within it.

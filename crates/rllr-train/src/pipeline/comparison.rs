@@ -12,33 +12,36 @@
 //! Every random number is a function of the recipe's seed and its purpose, so stages may be run in any order, by other
 //! processes, and again.
 
-use burn::tensor::Device;
 use rllr_eval::{Answering, AnsweringConfig, AnsweringError, Evaluation, EvaluationError, Prediction};
 use rllr_model::tokenizer::train_byte_level_bpe;
-use rllr_model::{CausalLm, HeadInitialization, Tokenizer, initial_weights};
-use rllr_task::pairs::PairKind;
+use rllr_model::{CausalLm, CausalLmConfig, HeadInitialization, Tokenizer};
+use rllr_task::pairs::{PairKind, PreferencePair, SensitivityProbe};
 use rllr_task::{Example, ResponseFormat};
 
-use crate::actor_critic::{Actor, ActorCritic, Critic, CriticKind, PpoModels, Reference};
+use crate::actor_critic::Actor;
 use crate::pipeline::comparison_error::ComparisonError;
 use crate::pipeline::examples::{Split, TaskExamples};
 use crate::pipeline::held_out::HeldOut;
 use crate::pipeline::judge::Judge;
-use crate::pipeline::material::Material;
+use crate::pipeline::material::{Material, pair_tokens, probe_tokens};
 use crate::pipeline::measured_reward_model::RewardModelPair;
 use crate::pipeline::method::Method;
 use crate::pipeline::ppo_stage::{PpoQuestions, PpoStage};
-use crate::pipeline::recipe::{LabelPairs, Recipe};
+use crate::pipeline::recipe::{LabelPairs, LabelThreshold, Recipe, Training};
 use crate::pipeline::reward_stage::{HeldOutPairs, RewardStage};
 use crate::pipeline::sft_stage::SftStage;
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::PpoConfig;
+use crate::prompt_and_response::PromptAndResponse;
 use crate::random_stream::{Purpose, random_stream};
 use crate::reward_config::RewardConfig;
 use crate::reward_models::{RewardModels, TrainedReward};
-use crate::reward_pair::RewardPair;
 use crate::sft_config::SftConfig;
 use crate::sft_models::SftModels;
+
+mod models;
+
+pub use models::{fine_tuned, max_tokens, new_model, reinforced};
 
 /// What all methods of a comparison share.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +52,19 @@ pub struct Comparison<'a> {
     pub tasks: &'a [TaskExamples],
     /// Cuts texts into tokens.
     pub tokenizer: &'a Tokenizer,
-    /// Most tokens of a prompt with its response: positions of the model.
+    /// The configuration of the model that every method begins with.
+    pub config: &'a CausalLmConfig,
+    /// Most tokens of a prompt with its response; see [`max_tokens`].
     pub max_tokens: usize,
+}
+
+/// What reward models are measured on, as texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldOutTexts {
+    /// Pairs of both kinds.
+    pub pairs: Vec<PreferencePair>,
+    /// Responses with only the label flipped, and with only the rationale swapped.
+    pub probes: Vec<SensitivityProbe>,
 }
 
 /// A tokenizer of everything that models will read and write in training.
@@ -74,24 +88,6 @@ pub fn train_tokenizer(recipe: &Recipe, tasks: &[TaskExamples]) -> Result<Tokeni
     Ok(train_byte_level_bpe(texts, &recipe.tokenizer)?)
 }
 
-/// The model that every method begins with, where there is no pretrained one.
-///
-/// - `device`: with autodiff
-///
-/// # Errors
-///
-/// [`ComparisonError::Model`] for sizes that do not fit each other.
-pub fn new_model(
-    recipe: &Recipe,
-    tokenizer: &Tokenizer,
-    device: &Device,
-) -> Result<CausalLm, ComparisonError> {
-    let config = recipe.model.config(tokenizer.vocab_size());
-    let mut rng = random_stream(recipe.seed, Purpose::NewModel, 0, 0);
-    let weights = initial_weights(&config, recipe.model.initializer_range, &mut rng);
-    Ok(CausalLm::from_weights(&config, &weights, device)?)
-}
-
 impl<'a> Comparison<'a> {
     /// How the examples of one task become tokens.
     #[must_use]
@@ -105,16 +101,26 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// What fine-tuning learns, of all tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError`] for examples without rationale or too long.
+    pub fn demonstrations(&self, format: ResponseFormat) -> Result<Vec<PromptAndResponse>, ComparisonError> {
+        let mut demonstrations = Vec::new();
+        for examples in self.tasks {
+            demonstrations.extend(self.material(examples, format).demonstrations(&examples.sft)?);
+        }
+        Ok(demonstrations)
+    }
+
     /// Supervised fine-tuning; without rationales with the settings of `sft_label`, else with those of `sft`.
     ///
     /// # Errors
     ///
     /// [`ComparisonError`] for examples without rationale or too long, and settings that mean nothing.
     pub fn sft_stage(&self, base: CausalLm, format: ResponseFormat) -> Result<SftStage<'a>, ComparisonError> {
-        let mut demonstrations = Vec::new();
-        for examples in self.tasks {
-            demonstrations.extend(self.material(examples, format).demonstrations(&examples.sft)?);
-        }
+        let demonstrations = self.demonstrations(format)?;
         let settings = match format {
             ResponseFormat::LabelOnly => &self.recipe.sft_label,
             ResponseFormat::RationaleThenLabel | ResponseFormat::LabelThenRationale => &self.recipe.sft,
@@ -123,7 +129,13 @@ impl<'a> Comparison<'a> {
             seed: self.recipe.seed,
             ..settings.clone()
         };
-        let models = SftModels::new(None, Actor::Full(base))?;
+        let models = match &self.recipe.training {
+            Training::Full => SftModels::new(None, Actor::Full(base))?,
+            Training::Adapter(lora) => {
+                let adapter = self.adapter(lora, &base, Purpose::SftAdapter, 0)?;
+                SftModels::new(Some(base), Actor::Adapter(adapter))?
+            }
+        };
         Ok(SftStage::new(models, demonstrations, config, None)?)
     }
 
@@ -131,14 +143,14 @@ impl<'a> Comparison<'a> {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError`] for examples that do not fit their task or are too long.
-    pub fn reward_pairs(&self, kind: PairKind) -> Result<Vec<RewardPair>, ComparisonError> {
+    /// [`ComparisonError`] for examples that do not fit their task.
+    pub fn training_pairs(&self, kind: PairKind) -> Result<Vec<PreferencePair>, ComparisonError> {
         let mut rng = random_stream(self.recipe.seed, Purpose::TrainingPairs, kind as u64, 0);
         let with_flipped = self.recipe.label_pairs == LabelPairs::WithFlippedLabels;
         let mut pairs = Vec::new();
         for examples in self.tasks {
             let material = self.material(examples, self.recipe.data.format);
-            pairs.extend(material.pairs(kind, &examples.sft, &mut rng)?);
+            pairs.extend(material.preference_pairs(kind, &examples.sft, &mut rng)?);
             if kind == PairKind::Label && with_flipped {
                 pairs.extend(material.flipped_pairs(&examples.sft)?);
             }
@@ -150,30 +162,42 @@ impl<'a> Comparison<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Comparison::reward_pairs`].
-    pub fn held_out_pairs(&self) -> Result<HeldOutPairs, ComparisonError> {
+    /// As [`Comparison::training_pairs`].
+    pub fn held_out_texts(&self) -> Result<HeldOutTexts, ComparisonError> {
         let mut rng = random_stream(self.recipe.seed, Purpose::HeldOutPairs, 0, 0);
-        let mut found = HeldOutPairs::default();
+        let mut found = HeldOutTexts::default();
         for examples in self.tasks {
             let material = self.material(examples, self.recipe.data.format);
-            let held_out = &examples.held_out;
-            found
-                .label
-                .extend(material.pairs(PairKind::Label, held_out, &mut rng)?);
-            found
-                .rationale
-                .extend(material.pairs(PairKind::Rationale, held_out, &mut rng)?);
-            found.probes.extend(material.probes(held_out)?);
+            for kind in [PairKind::Label, PairKind::Rationale] {
+                let pairs = material.preference_pairs(kind, &examples.held_out, &mut rng)?;
+                found.pairs.extend(pairs);
+            }
+            found.probes.extend(material.probes(&examples.held_out)?);
         }
         Ok(found)
     }
 
-    /// Training of a reward model, which begins as the fine-tuned model.
+    /// Training of a reward model on the pairs of these examples; it begins as the fine-tuned model.
     ///
     /// # Errors
     ///
     /// [`ComparisonError`] for examples that do not fit their task, and settings that mean nothing.
     pub fn reward_stage(&self, sft: &CausalLm, kind: PairKind) -> Result<RewardStage, ComparisonError> {
+        self.reward_stage_of(sft, kind, &self.training_pairs(kind)?, &self.held_out_texts()?)
+    }
+
+    /// Training of a reward model on any pairs, with the settings for one kind.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError`] for responses that are too long, and settings that mean nothing.
+    pub fn reward_stage_of(
+        &self,
+        sft: &CausalLm,
+        kind: PairKind,
+        pairs: &[PreferencePair],
+        held_out: &HeldOutTexts,
+    ) -> Result<RewardStage, ComparisonError> {
         let settings = match kind {
             PairKind::Label => &self.recipe.label_reward,
             PairKind::Rationale => &self.recipe.rationale_reward,
@@ -183,10 +207,26 @@ impl<'a> Comparison<'a> {
             ..settings.clone()
         };
         let mut rng = random_stream(self.recipe.seed, Purpose::RewardHead, kind as u64, 0);
-        let trained = TrainedReward::full(sft.clone(), HeadInitialization::Normal, &mut rng);
-        let models = RewardModels::new(None, trained)?;
-        let (pairs, held_out) = (self.reward_pairs(kind)?, self.held_out_pairs()?);
-        Ok(RewardStage::new(models, pairs, config, held_out)?)
+        let head = HeadInitialization::Normal;
+        let models = match &self.recipe.training {
+            Training::Full => RewardModels::new(None, TrainedReward::full(sft.clone(), head, &mut rng))?,
+            Training::Adapter(lora) => {
+                let adapter = self.adapter(lora, sft, Purpose::RewardAdapter, kind as u64)?;
+                let trained = TrainedReward::adapter(adapter, self.config.hidden_size, head, &mut rng);
+                RewardModels::new(Some(sft.clone()), trained)?
+            }
+        };
+        let tokens = |pairs: &[PreferencePair]| pair_tokens(self.tokenizer, self.max_tokens, pairs);
+        let of_kind = |kind| -> Vec<PreferencePair> {
+            let pairs = held_out.pairs.iter().filter(|pair| pair.kind == kind);
+            pairs.cloned().collect()
+        };
+        let held_out = HeldOutPairs {
+            label: tokens(&of_kind(PairKind::Label))?,
+            rationale: tokens(&of_kind(PairKind::Rationale))?,
+            probes: probe_tokens(self.tokenizer, self.max_tokens, &held_out.probes)?,
+        };
+        Ok(RewardStage::new(models, tokens(pairs)?, config, held_out)?)
     }
 
     /// Reinforcement learning: the policy begins as the fine-tuned model, the value model as the reward model where the
@@ -213,8 +253,14 @@ impl<'a> Comparison<'a> {
             .reward(threshold)
             .ok_or(ComparisonError::NotReinforced { method })?;
         let config = self.ppo_config(method);
+        let mut questions = Vec::new();
+        for examples in self.tasks {
+            let material = self.material(examples, recipe.data.format);
+            questions.extend(material.questions(&examples.prompts, config.max_new_tokens)?);
+        }
+        let total_steps = self.ppo_steps(questions.len(), &config);
         let models = self.ppo_models(method, sft, rewards, &config)?;
-        let trainer = PpoTrainer::new(models, config, recipe.ppo_steps)?;
+        let trainer = PpoTrainer::new(models, config, total_steps)?;
         let judge = Judge {
             reward,
             label_model: rewards.label.map(|model| &model.models),
@@ -223,14 +269,9 @@ impl<'a> Comparison<'a> {
             format: recipe.data.format,
             micro_batching: recipe.sft.micro_batching,
         };
-        let mut questions = Vec::new();
-        for examples in self.tasks {
-            let material = self.material(examples, recipe.data.format);
-            questions.extend(material.questions(&examples.prompts, trainer.config().max_new_tokens)?);
-        }
         let questions = PpoQuestions {
             questions,
-            total_steps: recipe.ppo_steps,
+            total_steps,
         };
         Ok(PpoStage::new(trainer, questions, judge, None))
     }
@@ -248,10 +289,24 @@ impl<'a> Comparison<'a> {
         if method != Method::RllrMixed {
             return Ok(None);
         }
-        let kind = PairKind::Label;
-        let model = rewards.of(kind);
-        let model = model.ok_or(ComparisonError::NoRewardModel { method, kind })?;
-        Ok(Some(model.label_threshold(self.recipe.label_threshold_quantile)?))
+        match self.recipe.label_threshold {
+            #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+            LabelThreshold::Fixed(score) => Ok(Some(score as f32)),
+            LabelThreshold::Quantile(quantile) => {
+                let kind = PairKind::Label;
+                let model = rewards.of(kind);
+                let model = model.ok_or(ComparisonError::NoRewardModel { method, kind })?;
+                Ok(Some(model.label_threshold(quantile)?))
+            }
+        }
+    }
+
+    /// PPO steps: as many as the recipe says, or as it takes to ask every question once.
+    fn ppo_steps(&self, questions: usize, config: &PpoConfig) -> usize {
+        match self.recipe.ppo_steps {
+            0 => (questions * config.advantage.group_size()).div_ceil(config.batch_size),
+            steps => steps,
+        }
     }
 
     /// The settings of a method's reinforcement learning.
@@ -265,38 +320,6 @@ impl<'a> Comparison<'a> {
             seed: self.recipe.seed,
             ..settings.clone()
         }
-    }
-
-    fn ppo_models(
-        &self,
-        method: Method,
-        sft: &CausalLm,
-        rewards: RewardModelPair<'_>,
-        config: &PpoConfig,
-    ) -> Result<PpoModels, ComparisonError> {
-        let critic_from = method.critic_from().and_then(|kind| rewards.of(kind));
-        let critic = match (config.critic, critic_from) {
-            (CriticKind::Absent, _) => None,
-            (_, Some(model)) => Some(model.models.trained().clone()),
-            // Zero: nothing is known of values yet, and the policy must not be pushed by noise.
-            (_, None) => {
-                let mut rng = random_stream(self.recipe.seed, Purpose::ValueHead, 0, 0);
-                Some(TrainedReward::full(
-                    sft.clone(),
-                    HeadInitialization::Zero,
-                    &mut rng,
-                ))
-            }
-        };
-        let critic = critic.map(|critic| match critic {
-            TrainedReward::Full(model) => Critic::OwnModel(model),
-            TrainedReward::Adapter(critic) => Critic::OwnAdapter(critic),
-        });
-        let trained = ActorCritic {
-            actor: Actor::Full(sft.clone()),
-            critic,
-        };
-        Ok(PpoModels::new(None, trained, Reference::FrozenCopy(sft.clone()))?)
     }
 
     /// How a method's model is asked when it is measured.
@@ -343,21 +366,5 @@ impl<'a> Comparison<'a> {
     ) -> Result<Evaluation, EvaluationError> {
         let rows: &[Example] = examples.split(split);
         HeldOut::compare(&examples.task, rows, predictions, self.recipe.seed)
-    }
-}
-
-/// The model that fine-tuning left.
-///
-/// # Panics
-///
-/// Never: comparisons train whole models.
-#[must_use]
-pub fn fine_tuned(stage: &SftStage<'_>) -> CausalLm {
-    match stage.models().trained() {
-        Actor::Full(lm) => lm.clone(),
-        Actor::Adapter(adapter) => {
-            let base = stage.models().base().expect("adapters come with their base");
-            base.merged(adapter)
-        }
     }
 }

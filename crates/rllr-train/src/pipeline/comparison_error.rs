@@ -1,8 +1,8 @@
 //! Why a stage of a comparison cannot begin.
 
 use rllr_eval::{AnsweringError, EvaluationError};
-use rllr_model::WeightsError;
 use rllr_model::tokenizer::BpeTrainingError;
+use rllr_model::{LoraError, WeightsError};
 use rllr_reward::QuantileError;
 use rllr_task::PromptError;
 use rllr_task::pairs::PairKind;
@@ -32,6 +32,9 @@ pub enum ComparisonError {
     /// The models do not fit each other.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// An adapter does not fit the model.
+    #[error(transparent)]
+    Adapter(#[from] LoraError),
     /// Fine-tuning cannot begin.
     #[error(transparent)]
     Sft(#[from] SftError),

@@ -1,12 +1,13 @@
 //! The examples of a task, by what they are used for.
 
+use rllr_model::Tokenizer;
 use rllr_task::floors::{FloorConfig, LabelledInput, best_floor, floors};
 use rllr_task::generate::{GenerateError, TaskKind, generate};
 use rllr_task::metrics::MetricError;
 use rllr_task::task::ExampleError;
-use rllr_task::{Example, Task, Tasks};
+use rllr_task::{Example, PromptError, Task, Tasks};
 
-use crate::pipeline::recipe::DataRecipe;
+use crate::pipeline::recipe::{DataRecipe, Recipe};
 use crate::random_stream::{Purpose, random_stream};
 
 /// The examples of one task, by what they are used for.
@@ -64,6 +65,41 @@ impl TaskExamples {
             held_out,
             test: kind.test_examples(),
         })
+    }
+
+    /// Cuts texts so that every prompt leaves room for an answer, and returns how many examples were cut. All that is
+    /// made of the examples is then made of what the models read.
+    ///
+    /// - `max_tokens`: of a prompt with its answer
+    ///
+    /// # Errors
+    ///
+    /// [`PromptError`] for examples that do not fit the task, and when a prompt is too long without any of its texts.
+    pub fn cut(
+        &mut self,
+        recipe: &Recipe,
+        tokenizer: &Tokenizer,
+        max_tokens: usize,
+    ) -> Result<usize, PromptError> {
+        let limit = recipe.prompt_tokens(max_tokens);
+        let DataRecipe { wording, format, .. } = recipe.data;
+        let Self {
+            task,
+            sft,
+            prompts,
+            held_out,
+            test,
+        } = self;
+        // A text that has no tokens is reported where they are wanted.
+        let length = |text: &str| tokenizer.encode_prompt(text).map_or(0, |ids| ids.len());
+        let mut count = 0;
+        for example in [sft, prompts, held_out, test].into_iter().flatten() {
+            if let Some(cut) = task.cut_example(example, wording, format, limit, length)? {
+                *example = cut;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// The examples of a split.

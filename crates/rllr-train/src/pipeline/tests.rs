@@ -17,10 +17,12 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::actor_critic::{Actor, ActorCritic, Critic, PpoModels, Reference};
+use crate::label_sensitivity::SensitivityRows;
 use crate::micro_batching::MicroBatching;
 use crate::ppo_config::PpoConfig;
 use crate::responses::Responses;
 use crate::reward_models::{RewardModels, TrainedReward};
+use crate::reward_pair::RewardPair;
 
 /// A task with examples and a tokenizer.
 struct Fixture {
@@ -64,6 +66,18 @@ impl Fixture {
             wording: 0,
             max_tokens: 160,
         }
+    }
+
+    /// Pairs of one kind as tokens.
+    fn pairs(&self, kind: PairKind, seed: u64) -> Vec<RewardPair> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let texts = self.material().preference_pairs(kind, &self.examples, &mut rng);
+        pair_tokens(&self.tokenizer, 160, &texts.unwrap()).unwrap()
+    }
+
+    fn probes(&self) -> Vec<SensitivityRows> {
+        let probes = self.material().probes(&self.examples).unwrap();
+        probe_tokens(&self.tokenizer, 160, &probes).unwrap()
     }
 
     fn judge<'a>(&'a self, reward: Reward, model: Option<&'a RewardModels>) -> Judge<'a> {
@@ -147,12 +161,8 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
         let answer = Answer::parse(response, &fixture.task, ResponseFormat::RationaleThenLabel).unwrap();
         (answer.label(), answer.rationale().to_owned())
     };
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
     for (kind, per_example) in [(PairKind::Label, 2), (PairKind::Rationale, 1)] {
-        let pairs = fixture
-            .material()
-            .pairs(kind, &fixture.examples, &mut rng)
-            .unwrap();
+        let pairs = fixture.pairs(kind, 0);
         assert!(
             pairs.len() <= 12 * per_example && pairs.len() > 6,
             "{}",
@@ -168,14 +178,15 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
             assert_ne!(chosen.1, rejected.1, "{pair}");
         }
     }
-    for pair in fixture.material().flipped_pairs(&fixture.examples).unwrap() {
+    let flipped = fixture.material().flipped_pairs(&fixture.examples).unwrap();
+    for pair in pair_tokens(&fixture.tokenizer, 160, &flipped).unwrap() {
         let (chosen, rejected) = (
             answer(&text(pair.chosen().response())),
             answer(&text(pair.rejected().response())),
         );
         assert!(chosen.0 != rejected.0 && chosen.1 == rejected.1, "{pair}");
     }
-    let probes = fixture.material().probes(&fixture.examples).unwrap();
+    let probes = fixture.probes();
     assert!(probes.len() > 12, "{}", probes.len());
     for probe in &probes {
         let [response, flipped, swapped] =
@@ -236,10 +247,7 @@ fn responses_are_judged_by_rule_and_by_model() {
 #[wasm_bindgen_test(unsupported = test)]
 fn recipes_have_sound_settings() {
     let recipe = Recipe::default();
-    recipe.ppo.check().unwrap();
-    recipe.grpo.check().unwrap();
-    recipe.sft.check().unwrap();
-    recipe.label_reward.check().unwrap();
+    recipe.check().unwrap();
     let mut bytes = Vec::new();
     ciborium::into_writer(&recipe, &mut bytes).unwrap();
     assert_eq!(ciborium::from_reader::<Recipe, _>(&bytes[..]).unwrap(), recipe);
