@@ -1,6 +1,8 @@
 //! Building the page: trunk compiles page and worker and makes the folder that a static host can serve.
 
 use crate::check::{browser_test_packages, package_tree};
+use crate::models;
+use crate::offline;
 use crate::process;
 use crate::project::{Project, WASM_TARGET, WEB_PACKAGE};
 use crate::setup::BuildTools;
@@ -36,6 +38,8 @@ pub fn build(project: &Project, tools: &BuildTools, public_url: Option<&str>) ->
             dist.display()
         );
     }
+    models::deliver(&project.root.join("assets/models"), &dist, models::PIECE_BYTES)?;
+    offline::list_files(&dist)?;
     Ok(dist)
 }
 

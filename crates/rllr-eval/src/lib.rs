@@ -15,6 +15,6 @@ mod answering;
 mod evaluation;
 mod token_prediction;
 
-pub use answering::{AnswerMode, Answering, AnsweringConfig, AnsweringError, Prediction};
+pub use answering::{AnswerMode, Answering, AnsweringConfig, AnsweringError, Prediction, Streaming};
 pub use evaluation::{Evaluation, EvaluationError};
 pub use token_prediction::{TokenPrediction, evaluate_token_prediction};
