@@ -6,6 +6,7 @@ use crate::offline;
 use crate::process;
 use crate::project::{Project, WASM_TARGET, WEB_PACKAGE};
 use crate::setup::BuildTools;
+use crate::strip;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub fn build(project: &Project, tools: &BuildTools, public_url: Option<&str>) ->
             dist.display()
         );
     }
+    strip::worker(&dist)?;
     models::deliver(&project.root.join("assets/models"), &dist, models::PIECE_BYTES)?;
     offline::list_files(&dist)?;
     Ok(dist)
