@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, evaluate, pairs, pretrain, run, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, pretrain, run, stages, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -24,8 +24,18 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Let a model answer labelled texts and say how good the answers are.
     Eval(evaluate::EvalArgs),
-    /// Compare the methods: fine-tuning, reward models, reinforcement learning, evaluation, on embedded tasks.
+    /// Compare the methods: fine-tuning, reward models, reinforcement learning, evaluation, in one directory.
     Run(run::RunArgs),
+    /// Teach a model to answer, by demonstrations.
+    Sft(stages::SftArgs),
+    /// Train a reward model on preference pairs.
+    Reward(stages::RewardArgs),
+    /// Reinforce a policy by reward models, or by a rule that knows the right label.
+    Ppo(stages::PpoArgs),
+    /// Teach a smaller model what a larger one would write.
+    Distill(stages::DistillArgs),
+    /// Let a model write.
+    Generate(stages::GenerateArgs),
     /// Train a tokenizer, or see what one makes of a text.
     Tokenizer(tokenizer::TokenizerArgs),
     /// Train a new model to predict the next token of plain texts.
@@ -46,6 +56,11 @@ impl Cli {
             Command::Convert(args) => convert::run(&args),
             Command::Eval(args) => evaluate::run(&args),
             Command::Run(args) => run::run(&args),
+            Command::Sft(args) => stages::sft(&args),
+            Command::Reward(args) => stages::reward(&args),
+            Command::Ppo(args) => stages::ppo(&args),
+            Command::Distill(args) => stages::distill(&args),
+            Command::Generate(args) => stages::generate(&args),
             Command::Tokenizer(args) => tokenizer::run(args),
             Command::Pretrain(args) => pretrain::run(&args),
         }

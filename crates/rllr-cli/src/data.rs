@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod output;
+pub mod rows;
 
 mod floors;
 mod inspect;

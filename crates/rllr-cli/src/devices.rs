@@ -32,6 +32,16 @@ impl std::str::FromStr for DeviceName {
     }
 }
 
+impl std::fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::WebGpu(number) => write!(f, "webgpu:{number}"),
+        }
+    }
+}
+
 /// Opens the device that a user named.
 ///
 /// # Errors
@@ -249,6 +259,7 @@ mod tests {
         assert_eq!("cpu".parse(), Ok(DeviceName::Cpu));
         assert_eq!("webgpu".parse(), Ok(DeviceName::WebGpu(0)));
         assert_eq!("webgpu:2".parse(), Ok(DeviceName::WebGpu(2)));
+        assert_eq!(DeviceName::WebGpu(2).to_string(), "webgpu:2");
         for bad in ["", "gpu", "cpu:0", "webgpu:", "webgpu:x", "webgpu:-1"] {
             let message = bad.parse::<DeviceName>().unwrap_err();
             assert_eq!(

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use memmap2::Mmap;
 use rllr_model::{
-    CausalLm, CausalLmConfig, INDEX_FILE_NAME, SafetensorsFiles, ShardIndex, WeightSource, WeightsError,
+    CausalLm, CausalLmConfig, INDEX_FILE_NAME, SafetensorsFiles, ScalarModel, ShardIndex, WeightSource,
+    WeightsError,
 };
 
 use crate::data::load::bad_input;
@@ -135,6 +136,17 @@ impl ModelDirectory {
     pub fn load(&self, device: &Device) -> anyhow::Result<CausalLm> {
         let files = self.weights()?;
         CausalLm::from_source(&self.config()?, WeightSource::Files(&files), device)
+            .map_err(|error| self.bad_weights(&error))
+    }
+
+    /// Builds the model with a scalar head on a device: `…ForSequenceClassification` with one label.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelDirectory::load`].
+    pub fn load_scalar(&self, device: &Device) -> anyhow::Result<ScalarModel> {
+        let files = self.weights()?;
+        ScalarModel::from_source(&self.config()?, WeightSource::Files(&files), device)
             .map_err(|error| self.bad_weights(&error))
     }
 

@@ -1,47 +1,73 @@
-//! `rllr run`: every method on one task, from the same data, model and seed.
+//! `rllr run`: the whole comparison in one directory.
 
-mod method;
-mod compare;
-mod stages;
-mod show;
+mod directory;
+mod data;
+mod group;
+mod methods;
+mod pairs;
+mod results;
 mod report;
 
 use std::path::PathBuf;
 
-use rllr_task::generate::TaskKind;
-use rllr_train::pipeline::Recipe;
+use rllr_train::pipeline::{Method, ModelPlan, Recipe};
+use serde_json::json;
 
 use crate::data::load::bad_input;
+use crate::data::output::write_whole;
+use crate::devices::DeviceName;
+use crate::hashes;
+use crate::settings::{SettingsArgs, to_toml};
+use crate::stages::{Context, SAVE_SECONDS, Talk};
+use crate::terminal::say;
+use data::Examples;
+use directory::{Reuse, RunDirectory};
+use group::Group;
+use results::{Results, RunResult};
 
-pub use method::Method;
+/// Name of the group when one model learns all tasks.
+const ALL_TASKS: &str = "all-tasks";
 
 /// Arguments of `rllr run`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct RunArgs {
-    /// The embedded tasks, one after the other.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "film_sentiment",
-        value_name = "A,B"
-    )]
+    /// Labelled texts: a JSONL file, or a directory with `tasks/`, `<task>/<split>.jsonl`. Trained on `train`, measured
+    /// on `dev`. May be repeated. Default: the embedded tasks, whose examples the program draws.
+    #[arg(long, value_name = "PATH")]
+    data: Vec<PathBuf>,
+    /// The tasks. Default those of the settings; with --data and settings that name none, all that the data has.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
     tasks: Vec<String>,
-    /// The methods that are compared. Default all.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
-    methods: Vec<Method>,
-    /// Settings, in TOML; what it leaves out has its default.
+    /// Definitions of further tasks, in TOML. May be repeated.
     #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Print the settings that would be used, and stop.
-    #[arg(long)]
-    print_config: bool,
-    /// Seed of everything that is drawn. May be given several times by commas; results are then reported over seeds.
-    #[arg(long, value_delimiter = ',', default_value = "0", value_name = "N,M")]
+    task_file: Vec<PathBuf>,
+    /// Directory of a pretrained model that every method begins with. Default a new model.
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// The methods that are compared. Default those of the settings: all.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    methods: Vec<Method>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Seeds of everything that is drawn: everything is done once for each. Default those of the settings: 0.
+    #[arg(long, value_delimiter = ',', value_name = "N,M")]
     seed: Vec<u64>,
-    /// File for the results, JSON lines: one a task, method and seed.
-    #[arg(long, value_name = "FILE.jsonl")]
-    out: Option<PathBuf>,
-    /// Print every event as a JSON line instead of tables.
+    /// Directory of the run. What is there and unchanged is not done again.
+    #[arg(long, default_value = "rllr-run", value_name = "DIR")]
+    out: PathBuf,
+    /// auto, cpu, webgpu or webgpu:N.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceName>,
+    /// Go on with stages that are half-done.
+    #[arg(long)]
+    resume: bool,
+    /// Time between two checkpoints.
+    #[arg(long, default_value_t = SAVE_SECONDS, value_name = "N")]
+    save_seconds: u64,
+    /// Do everything again.
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
+    /// Print events and results as JSON lines.
     #[arg(long)]
     json: bool,
     /// Print nothing but the table at the end.
@@ -53,124 +79,155 @@ pub struct RunArgs {
 ///
 /// # Errors
 ///
-/// [`ExitError::BadInput`](crate::exit::ExitError) for unknown tasks and settings; otherwise when a stage fails.
+/// [`ExitError::BadInput`](crate::exit::ExitError) for settings, data and models that do not fit,
+/// [`ExitError::NoDevice`](crate::exit::ExitError) when the device cannot be used; otherwise when a stage fails, and after
+/// Ctrl-C.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let recipe = read_recipe(args)?;
-    if args.print_config {
-        crate::terminal::say!("{}", toml::to_string_pretty(&recipe)?.trim_end());
+    // 1. Settings and data.
+    let mut recipe = effective(args)?;
+    if args.settings.print_config {
+        say!("{}", to_toml(&recipe)?.trim_end());
         return Ok(());
     }
-    let tasks: Vec<TaskKind> = args
-        .tasks
-        .iter()
-        .map(|name| task_kind(name))
-        .collect::<anyhow::Result<_>>()?;
-    let methods = if args.methods.is_empty() {
-        Method::ALL.to_vec()
-    } else {
-        args.methods.clone()
+    let examples = Examples::read(&args.data, &args.task_file, &recipe.compare.tasks)?;
+    if recipe.compare.tasks.is_empty() {
+        recipe.compare.tasks = examples.names();
+    }
+    if let Some(path) = &args.model {
+        crate::models::read_model(path, &crate::devices::cpu())?;
+    }
+
+    // 2. The directory.
+    let reuse = match (args.resume, args.force) {
+        (true, _) => Reuse::HalfDone,
+        (_, true) => Reuse::Nothing,
+        _ => Reuse::Finished,
     };
-    let talk = match (args.json, args.quiet) {
-        (true, _) => show::Talk::Json,
-        (false, true) => show::Talk::Nothing,
-        (false, false) => show::Talk::Lines,
-    };
-    let mut results = Vec::new();
-    for task in tasks {
-        for &seed in &args.seed {
-            let recipe = Recipe {
-                seed,
-                ..recipe.clone()
+    let device = args.device.unwrap_or(DeviceName::Auto);
+    let talk = Talk::of(args.json, args.quiet);
+    let context = Context::open(device, talk, args.save_seconds)?;
+    let directory = RunDirectory::open(&args.out, reuse)?;
+    describe(args, &recipe, &examples, &directory)?;
+
+    // 3. Every group with every seed.
+    let mut results = Results::open(&directory);
+    let mut shown = Vec::new();
+    for (name, tasks) in groups(&recipe) {
+        for &seed in &recipe.compare.seeds {
+            let group = Group {
+                context: &context,
+                directory: &directory,
+                examples: &examples,
+                name: name.clone(),
+                tasks: tasks.clone(),
+                recipe: Recipe {
+                    seed,
+                    ..recipe.clone()
+                },
+                model: args.model.as_deref(),
             };
-            results.extend(compare::compare(task, &recipe, &methods, talk)?);
-            if let Some(path) = &args.out {
-                crate::data::output::write_json_lines(path, &results)?;
-            }
+            group.run(|found| {
+                for result in found {
+                    tell(context.talk, &result)?;
+                    shown.push(result.clone());
+                    results.add(result)?;
+                }
+                Ok(())
+            })?;
         }
     }
-    report::print(&results, args.json)
+    if context.talk == Talk::Json {
+        return Ok(());
+    }
+    report::print(&shown);
+    say!("\neverything is in {}", args.out.display());
+    Ok(())
 }
 
-fn read_recipe(args: &RunArgs) -> anyhow::Result<Recipe> {
-    let Some(path) = &args.config else {
-        return Ok(Recipe::default());
+/// The settings, with what the command line says of tasks, methods and seeds.
+fn effective(args: &RunArgs) -> anyhow::Result<Recipe> {
+    let default = if args.data.is_empty() && args.model.is_none() {
+        Some("embedded")
+    } else {
+        None
     };
-    let text =
-        std::fs::read_to_string(path).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
-    let at = |error: toml::de::Error| bad_input(format!("{}: {error}", path.display()));
-    // Once alone, because errors of the merged settings would name no line.
-    toml::from_str::<Recipe>(&text).map_err(at)?;
-    let changes: toml::Table = toml::from_str(&text).map_err(at)?;
-    let mut settings = toml::Table::try_from(Recipe::default())?;
-    merge(&mut settings, changes);
-    settings.try_into().map_err(at)
+    let mut recipe = args.settings.read(default)?;
+    if !args.tasks.is_empty() {
+        recipe.compare.tasks = args.tasks.clone();
+    } else if !args.data.is_empty() && !args.settings.names("compare", "tasks")? {
+        recipe.compare.tasks.clear();
+    }
+    if !args.methods.is_empty() {
+        recipe.compare.methods = args.methods.clone();
+    }
+    if !args.seed.is_empty() {
+        recipe.compare.seeds = args.seed.clone();
+    }
+    for list in [&mut recipe.compare.seeds] {
+        let mut seen = std::collections::BTreeSet::new();
+        list.retain(|seed| seen.insert(*seed));
+    }
+    let positions = recipe.model.max_position_embeddings;
+    if args.model.is_none() && recipe.prompt_tokens(positions) < 8 {
+        return Err(bad_input(format!(
+            "settings: model.max_position_embeddings: found {positions}, expected room for prompts beside the longest answer"
+        )));
+    }
+    Ok(recipe)
 }
 
-/// Puts changes into settings, key by key.
-///
-/// A choice with settings of its own is a table with one key, the choice's name: another choice replaces it.
-fn merge(settings: &mut toml::Table, changes: toml::Table) {
-    for (key, change) in changes {
-        match (settings.get_mut(&key), change) {
-            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if !is_other_choice(old, &new) => {
-                merge(old, new);
-            }
-            (_, change) => {
-                settings.insert(key, change);
-            }
+/// What one model learns: each task alone, or all together.
+fn groups(recipe: &Recipe) -> Vec<(String, Vec<String>)> {
+    let tasks = &recipe.compare.tasks;
+    match recipe.data.models {
+        ModelPlan::OneForAll => vec![(ALL_TASKS.to_owned(), tasks.clone())],
+        ModelPlan::OnePerTask => {
+            let alone = tasks.iter().map(|task| (task.clone(), vec![task.clone()]));
+            alone.collect()
         }
     }
 }
 
-fn is_other_choice(old: &toml::Table, new: &toml::Table) -> bool {
-    old.len() == 1 && new.len() == 1 && old.keys().ne(new.keys())
-}
-
-fn task_kind(name: &str) -> anyhow::Result<TaskKind> {
-    let found = TaskKind::ALL.into_iter().find(|kind| kind.name() == name);
-    found.ok_or_else(|| {
-        let names = TaskKind::ALL.map(TaskKind::name);
-        bad_input(format!("--tasks: found {name:?}, expected {}", names.join(", ")))
+/// Writes `run.json` and `config.toml`.
+fn describe(
+    args: &RunArgs,
+    recipe: &Recipe,
+    examples: &Examples,
+    directory: &RunDirectory,
+) -> anyhow::Result<()> {
+    let model = match &args.model {
+        None => None,
+        Some(path) => Some(json!({ "path": path, "sha256": hashes::of_path(path)? })),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    directory.write_run_file(&json!({
+        "format": 1,
+        "program": concat!("rllr ", env!("CARGO_PKG_VERSION")),
+        "burn": "0.22.1",
+        "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "cores": cores },
+        "device": args.device.map_or("auto".to_owned(), |device| device.to_string()),
+        "command": std::env::args().collect::<Vec<_>>(),
+        "tasks": recipe.compare.tasks,
+        "methods": recipe.compare.methods,
+        "seeds": recipe.compare.seeds,
+        "groups": groups(recipe).into_iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "model": model,
+        "data": examples.files,
+    }))?;
+    let text = to_toml(recipe)?;
+    write_whole(&directory.root().join("config.toml"), |out| {
+        Ok(out.write_all(text.as_bytes())?)
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a file leaves out keeps the run's own default, in nested settings too; another choice replaces a choice.
-    #[test]
-    fn a_file_changes_what_it_names_and_nothing_else() {
-        let path = std::env::temp_dir().join(format!("rllr-recipe-{}.toml", std::process::id()));
-        let text = "ppo_steps = 3\n[sft]\nepochs = 2\n[ppo.kl_controller.adaptive]\nkl_coef = 0.1\ntarget = 6.0\nhorizon = 100.0\n";
-        std::fs::write(&path, text).unwrap();
-        let args = RunArgs {
-            tasks: Vec::new(),
-            methods: Vec::new(),
-            config: Some(path.clone()),
-            print_config: false,
-            seed: vec![0],
-            out: None,
-            json: false,
-            quiet: false,
-        };
-        let default = Recipe::default();
-        let found = read_recipe(&args).unwrap();
-        assert_eq!((found.ppo_steps, found.sft.epochs), (3, 2));
-        assert_eq!(found.sft.learning_rate, default.sft.learning_rate);
-        assert_eq!(found.ppo.batch_size, default.ppo.batch_size);
-        let expected = rllr_train::KlController::Adaptive {
-            kl_coef: 0.1,
-            target: 6.0,
-            horizon: 100.0,
-        };
-        assert_eq!(found.ppo.kl_controller, expected);
-
-        std::fs::write(&path, "[sft]\nepoch = 2\n").unwrap();
-        let message = read_recipe(&args).unwrap_err().to_string();
-        assert!(
-            message.contains("epoch") && message.contains("line 2"),
-            "{message}"
+/// Says a result to people or programs.
+fn tell(talk: Talk, result: &RunResult) -> anyhow::Result<()> {
+    if talk == Talk::Json {
+        say!(
+            "{}",
+            json!({ "event": "result", "result": serde_json::to_value(result)? })
         );
     }
+    talk.tell(&result.described());
+    Ok(())
 }

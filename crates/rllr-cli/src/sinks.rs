@@ -2,8 +2,10 @@
 
 mod json_lines;
 mod progress;
+mod status_line;
 mod tensorboard;
 
 pub use json_lines::JsonLines;
 pub use progress::Progress;
+pub use status_line::StatusLine;
 pub use tensorboard::TensorBoard;

@@ -89,16 +89,59 @@ impl Task {
         limit: usize,
         mut length: impl FnMut(&str) -> usize,
     ) -> Result<Prompt, PromptError> {
-        let whole = self.prompt(example, wording, format)?;
-        if length(&whole.text) <= limit {
-            return Ok(whole);
+        match self.most_chars(example, wording, format, limit, &mut length)? {
+            None => self.prompt(example, wording, format),
+            Some(most) => {
+                let (text, cut_chars) = fill(self, self.wording(wording)?, example, format, most);
+                Ok(Prompt { text, cut_chars })
+            }
+        }
+    }
+
+    /// The example with its texts cut as [`Task::prompt_within`] cuts them, so that everything that is made of it is
+    /// made of what the model reads; `None` if it fits as it is.
+    ///
+    /// # Errors
+    /// As [`Task::prompt_within`].
+    pub fn cut_example(
+        &self,
+        example: &Example,
+        wording: usize,
+        format: ResponseFormat,
+        limit: usize,
+        mut length: impl FnMut(&str) -> usize,
+    ) -> Result<Option<Example>, PromptError> {
+        let most = self.most_chars(example, wording, format, limit, &mut length)?;
+        Ok(most.map(|most| {
+            let cut = |text: &str| cut_text(text, most).to_owned();
+            Example {
+                input: match &example.input {
+                    Input::Text(text) => Input::Text(cut(text)),
+                    Input::Pair { text_a, text_b } => Input::Pair {
+                        text_a: cut(text_a),
+                        text_b: cut(text_b),
+                    },
+                },
+                ..example.clone()
+            }
+        }))
+    }
+
+    /// How many characters each text may have for the prompt to fit; `None` if it fits whole.
+    fn most_chars(
+        &self,
+        example: &Example,
+        wording: usize,
+        format: ResponseFormat,
+        limit: usize,
+        length: &mut impl FnMut(&str) -> usize,
+    ) -> Result<Option<usize>, PromptError> {
+        if length(&self.prompt(example, wording, format)?.text) <= limit {
+            return Ok(None);
         }
         let wording = self.wording(wording)?;
-        let cut = |most: usize| fill(self, wording, example, format, most);
-        // The largest number of characters per text that fits, by halving: `fits` does, `over` does not.
-        let (mut fits, mut over) = (0, longest_text(example));
-        let mut best = cut(0);
-        let found = length(&best.0);
+        let mut length_of = |most: usize| length(&fill(self, wording, example, format, most).0);
+        let found = length_of(0);
         if found > limit {
             return Err(PromptError::TooLong {
                 id: example.id.clone(),
@@ -106,19 +149,17 @@ impl Task {
                 limit,
             });
         }
+        // The largest number of characters per text that fits, by halving: `fits` does, `over` does not.
+        let (mut fits, mut over) = (0, longest_text(example));
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;
-            let candidate = cut(middle);
-            if length(&candidate.0) <= limit {
-                (fits, best) = (middle, candidate);
+            if length_of(middle) <= limit {
+                fits = middle;
             } else {
                 over = middle;
             }
         }
-        Ok(Prompt {
-            text: best.0,
-            cut_chars: best.1,
-        })
+        Ok(Some(fits))
     }
 
     /// Instructions for a model that was not trained on this task: the labels with their meaning, and the

@@ -199,8 +199,14 @@ fn check_changes(
         .flatten()
         .all(|(_, stats)| stats.skipped > 0.0);
     for &(what, change) in &updates.changes {
-        // A policy has nothing to learn from answers that are all equally good.
-        let could_learn = what != POLICY || experience.advantages.iter().any(|a| *a != 0.0);
+        // A policy has nothing to learn from answers that are all equally good, and a value model nothing from returns
+        // that it foretold: a new one says 0, and so do normalised scores that are all the same.
+        let could_learn = if what == POLICY {
+            experience.advantages.iter().any(|advantage| *advantage != 0.0)
+        } else {
+            let mut foretold = experience.returns.iter().zip(&experience.rollout.values);
+            foretold.any(|(found, value)| found != value)
+        };
         if change == 0.0 && could_learn && !skipped {
             let sample = sample(0);
             return Err(PpoError::WeightsUnchanged { what, sample });

@@ -18,6 +18,30 @@ pub(crate) enum Purpose {
     Examples = 4,
     /// The order of batches in an epoch.
     ExampleBatches = 5,
+    /// The examples that a grammar draws.
+    GeneratedExamples = 6,
+    /// Weights of a new model.
+    NewModel = 7,
+    /// Which pairs are built of training examples; the step is the kind.
+    TrainingPairs = 8,
+    /// Which pairs are built of held-out examples.
+    HeldOutPairs = 9,
+    /// The head of a reward model; the step is the kind.
+    RewardHead = 10,
+    /// The head of a value model.
+    ValueHead = 11,
+    /// A new adapter for fine-tuning.
+    SftAdapter = 12,
+    /// A new adapter of a reward model; the step is the kind.
+    RewardAdapter = 13,
+    /// A new adapter of a policy.
+    PolicyAdapter = 14,
+    /// A new adapter of a value model.
+    ValueAdapter = 15,
+    /// Pairs of answers that are only counted; the step is the first question's place.
+    SampledPairs = 16,
+    /// Responses that a student writes for itself.
+    StudentResponses = 17,
 }
 
 /// The stream of a step and of a draw within it.

@@ -1,7 +1,9 @@
 //! The table at the end of a comparison: means over seeds, with intervals.
 
-use super::method::{Method, MethodResult};
-use crate::data::output::{percent, print_json, table};
+use rllr_train::pipeline::Method;
+
+use super::results::RunResult;
+use crate::data::output::{percent, table};
 use crate::terminal::say;
 
 /// Two-sided 97.5 % quantiles of Student's t with 1 to 10 degrees of freedom.
@@ -9,31 +11,18 @@ const STUDENT: [f64; 10] = [
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
 ];
 
-/// Prints the results: JSON lines for programs, a table for people.
-///
-/// # Errors
-///
-/// When they cannot be written.
-pub(super) fn print(results: &[MethodResult], json: bool) -> anyhow::Result<()> {
-    if json {
-        return results.iter().try_for_each(print_json);
-    }
-    let mut tasks: Vec<&str> = results
-        .iter()
-        .map(|result| result.held_out.task.as_str())
-        .collect();
+/// Prints a table for each task.
+pub(super) fn print(results: &[RunResult]) {
+    let mut tasks: Vec<&str> = results.iter().map(|result| result.task.as_str()).collect();
+    tasks.sort_unstable();
     tasks.dedup();
     for task in tasks {
-        let of_task: Vec<&MethodResult> = results
-            .iter()
-            .filter(|result| result.held_out.task == task)
-            .collect();
+        let of_task: Vec<&RunResult> = results.iter().filter(|result| result.task == task).collect();
         print_task(task, &of_task);
     }
-    Ok(())
 }
 
-fn print_task(task: &str, results: &[&MethodResult]) {
+fn print_task(task: &str, results: &[&RunResult]) {
     let seeds = {
         let mut seeds: Vec<u64> = results.iter().map(|result| result.seed).collect();
         seeds.sort_unstable();
@@ -41,7 +30,7 @@ fn print_task(task: &str, results: &[&MethodResult]) {
         seeds.len()
     };
     let floors: Vec<f64> = results.iter().map(|result| result.floor).collect();
-    let first = results.first().map_or(0, |result| result.held_out.n);
+    let first = results.first().map_or(0, |result| result.held_out.evaluation.n);
     say!(
         "\n{task}, {seeds} seeds, {first} held-out examples; counting words reaches {}",
         mean(&floors).map_or("-".to_owned(), percent)
@@ -58,7 +47,7 @@ fn print_task(task: &str, results: &[&MethodResult]) {
         "seconds",
     ];
     let rows = Method::ALL.into_iter().filter_map(|method| {
-        let of_method: Vec<&MethodResult> = results
+        let of_method: Vec<&RunResult> = results
             .iter()
             .copied()
             .filter(|result| result.method == method)
@@ -68,12 +57,15 @@ fn print_task(task: &str, results: &[&MethodResult]) {
     say!("{}", table(&header, rows.collect()));
 }
 
-fn row(method: Method, results: &[&MethodResult]) -> Vec<String> {
-    let of = |value: fn(&MethodResult) -> f64| -> Vec<f64> {
-        results.iter().map(|result| value(result)).collect()
-    };
+fn row(method: Method, results: &[&RunResult]) -> Vec<String> {
+    let of =
+        |value: fn(&RunResult) -> f64| -> Vec<f64> { results.iter().map(|result| value(result)).collect() };
     let shown = |values: &[f64]| mean(values).map_or("-".to_owned(), percent);
-    let accuracies = of(|result| result.held_out.accuracy);
+    let tests: Vec<f64> = results
+        .iter()
+        .filter_map(|result| Some(result.test.as_ref()?.evaluation.accuracy))
+        .collect();
+    let accuracies = of(|result| result.held_out.evaluation.accuracy);
     // The model that rewards what the method is named after comes first.
     let of_models = |name: &str| -> String {
         let values: Vec<f64> = results
@@ -95,8 +87,8 @@ fn row(method: Method, results: &[&MethodResult]) -> Vec<String> {
         method.name().to_owned(),
         shown(&accuracies),
         interval,
-        shown(&of(|result| result.test.accuracy)),
-        shown(&of(|result| result.held_out.invalid_rate)),
+        shown(&tests),
+        shown(&of(|result| result.held_out.evaluation.invalid_rate)),
         of_models("eval_label_accuracy"),
         of_models("eval_rationale_accuracy"),
         of_models("eval_label_sensitivity"),
@@ -109,10 +101,10 @@ fn mean(values: &[f64]) -> Option<f64> {
 }
 
 /// 95 % interval of the mean over seeds by Student's t; of one seed the bootstrap interval over its examples.
-fn interval(values: &[f64], results: &[&MethodResult]) -> Option<[f64; 2]> {
+fn interval(values: &[f64], results: &[&RunResult]) -> Option<[f64; 2]> {
     let mean = mean(values)?;
     if let [only] = results {
-        return Some(only.held_out.accuracy_ci95);
+        return Some(only.held_out.evaluation.accuracy_ci95);
     }
     let count = values.len() as f64;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);

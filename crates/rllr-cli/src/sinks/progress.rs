@@ -83,7 +83,7 @@ fn shown(metrics: &Metrics) -> String {
 }
 
 /// `1h 2m 3s`, from the first unit that is not 0.
-fn time(duration: Duration) -> String {
+pub(super) fn time(duration: Duration) -> String {
     let secs = duration.as_secs();
     match (secs / 3600, secs / 60 % 60, secs % 60) {
         (0, 0, secs) => format!("{secs}s"),

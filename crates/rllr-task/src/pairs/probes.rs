@@ -1,5 +1,7 @@
 //! Sets of responses that show whether a reward model looks at labels or at rationales.
 
+use serde::{Deserialize, Serialize};
+
 use super::{PairConfig, PairError, rationales_for, wrong_labels};
 use crate::answer::{Answer, ResponseFormat};
 use crate::example::Example;
@@ -7,7 +9,8 @@ use crate::rationale::explanations;
 use crate::task::Task;
 
 /// A response to one prompt, with only its label changed, and with only its rationale changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SensitivityProbe {
     /// The example's id and the wrong label.
     pub id: String,

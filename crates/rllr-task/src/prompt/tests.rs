@@ -141,6 +141,12 @@ fn the_longer_text_is_cut_first() {
         (0, 500 - 199),
         "what was cut is counted"
     );
+    let cut_row = task.cut_example(&row, 0, RationaleThenLabel, limit, words);
+    let cut_row = cut_row.expect("a prompt").expect("it is too long");
+    let of_cut_row = task.prompt(&cut_row, 0, RationaleThenLabel).expect("a prompt");
+    assert_eq!(of_cut_row.text, cut.text);
+    let again = task.cut_example(&cut_row, 0, RationaleThenLabel, limit, words);
+    assert_eq!(again, Ok(None), "it fits");
     let error = task
         .prompt_within(&row, 0, RationaleThenLabel, 3, words)
         .expect_err("too long");

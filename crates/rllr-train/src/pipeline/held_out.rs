@@ -44,9 +44,25 @@ impl HeldOut<'_> {
         let positions = lm.base().decoder().max_positions();
         let answering = Answering::new(self.task, self.tokenizer, self.examples, positions, self.config)?;
         let predictions = answering.run(lm).await?;
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let evaluation = Evaluation::new(self.task, self.examples, &predictions, &mut rng)?;
+        let evaluation = Self::compare(self.task, self.examples, &predictions, self.seed)?;
         Ok((evaluation, predictions))
+    }
+
+    /// Compares predictions with the gold labels.
+    ///
+    /// - `seed`: of the bootstrap interval
+    ///
+    /// # Errors
+    ///
+    /// [`EvaluationError`] when they are not those of the examples, or there is none.
+    pub fn compare(
+        task: &Task,
+        examples: &[Example],
+        predictions: &[Prediction],
+        seed: u64,
+    ) -> Result<Evaluation, EvaluationError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        Evaluation::new(task, examples, predictions, &mut rng)
     }
 
     /// The numbers of [`HeldOut::evaluate`] that a curve shows.

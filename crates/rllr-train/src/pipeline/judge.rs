@@ -3,9 +3,10 @@
 use rllr_model::tokenizer::SpecialTokens;
 use rllr_model::{Tokenizer, TokenizerError};
 use rllr_reward::{Part, Reward, RewardError, ScoreParts, Verdict};
-use rllr_task::{Answer, Label, Metric, ResponseFormat, Task};
+use rllr_task::{Answer, Label, Metric, ResponseFormat};
 
 use crate::micro_batching::MicroBatching;
+use crate::pipeline::material::Gold;
 use crate::responses::Responses;
 use crate::reward_models::RewardModels;
 use crate::reward_step::RewardTrainingError;
@@ -21,8 +22,6 @@ pub struct Judge<'a> {
     pub label_model: Option<&'a RewardModels>,
     /// The rationale-sensitive reward model.
     pub rationale_model: Option<&'a RewardModels>,
-    /// The task whose labels the rule knows.
-    pub task: &'a Task,
     /// Makes text of the responses.
     pub tokenizer: &'a Tokenizer,
     /// Layout of the responses.
@@ -59,7 +58,7 @@ pub struct Judged {
 impl Judge<'_> {
     /// Scores responses.
     ///
-    /// - `gold`: the right label of each, `[batch]`
+    /// - `gold`: the right label of each, with the task whose labels the rule knows, `[batch]`
     /// - `group_size`: number of responses to each prompt, which stand together
     ///
     /// # Errors
@@ -68,7 +67,7 @@ impl Judge<'_> {
     pub async fn judge(
         &self,
         responses: &Responses,
-        gold: &[Label],
+        gold: &[Gold<'_>],
         group_size: usize,
     ) -> Result<Judged, JudgeError> {
         let decode = |tokens: &Vec<u32>| self.tokenizer.decode(tokens, SpecialTokens::Skip);
@@ -116,12 +115,13 @@ impl Judge<'_> {
 
     /// What a rule says of a response's label.
     #[expect(clippy::cast_possible_truncation, reason = "grades are small numbers")]
-    fn verdict(&self, text: &str, gold: Label) -> Verdict {
-        let found = Answer::parse(text, self.task, self.format)
+    fn verdict(&self, text: &str, gold: Gold<'_>) -> Verdict {
+        let Gold { task, label: gold } = gold;
+        let found = Answer::parse(text, task, self.format)
             .ok()
             .map(|answer| answer.label());
-        let graded = matches!(self.task.metric, Metric::Correlation);
-        let grade = |label: Label| self.task.value(label).map(|value| value as f32);
+        let graded = matches!(task.metric, Metric::Correlation);
+        let grade = |label: Label| task.value(label).map(|value| value as f32);
         match (found, graded) {
             (None, false) => Verdict::Unparsable,
             (None, true) => Verdict::UnparsableGrade,

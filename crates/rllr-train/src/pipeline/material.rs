@@ -29,14 +29,23 @@ pub struct Material<'a> {
 }
 
 /// What the policy is asked in reinforcement learning, with the answer that a rule may compare with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question<'a> {
     /// The example's id.
     pub id: String,
     /// Token ids of the prompt.
     pub prompt: Vec<u32>,
+    /// The right answer.
+    pub gold: Gold<'a>,
+}
+
+/// The right answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gold<'a> {
+    /// The task whose labels these are.
+    pub task: &'a Task,
     /// The gold label.
-    pub gold: Label,
+    pub label: Label,
 }
 
 /// Why examples do not become tokens.
@@ -67,7 +76,7 @@ pub enum MaterialError {
     },
 }
 
-impl Material<'_> {
+impl<'a> Material<'a> {
     /// What supervised fine-tuning learns: prompt, and gold label with its rationale where the format has one.
     ///
     /// # Errors
@@ -83,18 +92,18 @@ impl Material<'_> {
         examples.iter().map(demonstration).collect()
     }
 
-    /// Pairs of one kind with the tokens of both sides: the gold label with its rationale against a wrong label with
-    /// the rationale for it, or against the gold label with the rationale of another example.
+    /// Pairs of one kind: the gold label with its rationale against a wrong label with the rationale for it, or against
+    /// the gold label with the rationale of another example.
     ///
     /// # Errors
     ///
-    /// [`MaterialError`] for examples that do not fit the task or are too long.
-    pub fn pairs(
+    /// [`MaterialError`] for examples that do not fit the task.
+    pub fn preference_pairs(
         &self,
         kind: PairKind,
         examples: &[Example],
         rng: &mut impl rand::Rng,
-    ) -> Result<Vec<RewardPair>, MaterialError> {
+    ) -> Result<Vec<PreferencePair>, MaterialError> {
         let config = self.pair_config();
         // No limit here: the tokens' own limit cuts prompts below.
         let length = |_: &str| 0;
@@ -105,11 +114,7 @@ impl Material<'_> {
                 corrupted_rationale_pairs(self.task, examples, corruption, &config, length, rng)?
             }
         };
-        let tokens = |pair: PreferencePair| {
-            let sides = [&pair.chosen[..], &pair.rejected[..]];
-            RewardPair::from_texts(self.tokenizer, pair.id, &pair.prompt, sides, &self.limit())
-        };
-        Ok(built.pairs.into_iter().map(tokens).collect::<Result<_, _>>()?)
+        Ok(built.pairs)
     }
 
     /// Pairs that differ in the label word alone: the gold label with its rationale against a wrong label with the
@@ -117,38 +122,28 @@ impl Material<'_> {
     ///
     /// # Errors
     ///
-    /// [`MaterialError`] for examples that do not fit the task or are too long.
-    pub fn flipped_pairs(&self, examples: &[Example]) -> Result<Vec<RewardPair>, MaterialError> {
-        let probes = sensitivity_probes(self.task, examples, &self.pair_config())?;
-        let pairs = probes.into_iter().map(|probe| {
-            let sides = [&probe.response[..], &probe.label_flipped[..]];
-            RewardPair::from_texts(
-                self.tokenizer,
-                format!("{}:flipped", probe.id),
-                &probe.prompt,
-                sides,
-                &self.limit(),
-            )
-        });
-        Ok(pairs.collect::<Result<_, _>>()?)
+    /// [`MaterialError`] for examples that do not fit the task.
+    pub fn flipped_pairs(&self, examples: &[Example]) -> Result<Vec<PreferencePair>, MaterialError> {
+        let flipped = |probe: SensitivityProbe| PreferencePair {
+            prompt: probe.prompt,
+            chosen: probe.response,
+            rejected: probe.label_flipped,
+            kind: PairKind::Label,
+            task: self.task.name.clone(),
+            id: format!("{}:flipped", probe.id),
+            chosen_by: None,
+            rejected_by: None,
+        };
+        Ok(self.probes(examples)?.into_iter().map(flipped).collect())
     }
 
     /// What shows whether a reward model looks at labels or at rationales.
     ///
     /// # Errors
     ///
-    /// [`MaterialError`] for examples that do not fit the task or are too long.
-    pub fn probes(&self, examples: &[Example]) -> Result<Vec<SensitivityRows>, MaterialError> {
-        let probes = sensitivity_probes(self.task, examples, &self.pair_config())?;
-        let rows = |probe: SensitivityProbe| -> Result<SensitivityRows, MaterialError> {
-            let tokens = |response: &str| self.tokens(&probe.prompt, response);
-            Ok(SensitivityRows {
-                response: tokens(&probe.response)?.tokens(),
-                label_flipped: tokens(&probe.label_flipped)?.tokens(),
-                rationale_swapped: tokens(&probe.rationale_swapped)?.tokens(),
-            })
-        };
-        probes.into_iter().map(rows).collect()
+    /// [`MaterialError`] for examples that do not fit the task.
+    pub fn probes(&self, examples: &[Example]) -> Result<Vec<SensitivityProbe>, MaterialError> {
+        Ok(sensitivity_probes(self.task, examples, &self.pair_config())?)
     }
 
     /// What the policy is asked.
@@ -162,7 +157,7 @@ impl Material<'_> {
         &self,
         examples: &[Example],
         max_new_tokens: usize,
-    ) -> Result<Vec<Question>, MaterialError> {
+    ) -> Result<Vec<Question<'a>>, MaterialError> {
         let limit = self.max_tokens.saturating_sub(max_new_tokens);
         // A text that cannot be cut into tokens is reported below, where its tokens are wanted.
         let length = |text: &str| self.tokenizer.encode_prompt(text).map_or(0, |ids| ids.len());
@@ -173,7 +168,10 @@ impl Material<'_> {
             Ok(Question {
                 id: example.id.clone(),
                 prompt: self.tokenizer.encode_prompt(&text)?,
-                gold: self.task.gold_label(example).map_err(PromptError::from)?,
+                gold: Gold {
+                    task: self.task,
+                    label: self.task.gold_label(example).map_err(PromptError::from)?,
+                },
             })
         };
         examples.iter().map(question).collect()
@@ -188,15 +186,9 @@ impl Material<'_> {
     }
 
     fn tokens(&self, prompt: &str, response: &str) -> Result<PromptAndResponse, MaterialError> {
-        let (tokens, _) = PromptAndResponse::from_texts(self.tokenizer, prompt, response, &self.limit())?;
+        let limit = limit(self.max_tokens);
+        let (tokens, _) = PromptAndResponse::from_texts(self.tokenizer, prompt, response, &limit)?;
         Ok(tokens)
-    }
-
-    fn limit(&self) -> LengthLimit {
-        LengthLimit {
-            max_tokens: self.max_tokens,
-            cut: Cut::Start,
-        }
     }
 
     /// The rationale for the gold label; empty where the format has none.
@@ -213,5 +205,60 @@ impl Material<'_> {
                 label: word.to_owned(),
             }),
         }
+    }
+}
+
+/// Pairs as tokens; prompts are cut to `max_tokens`, responses never.
+///
+/// # Errors
+///
+/// [`MaterialError`] for responses that are too long.
+pub fn pair_tokens(
+    tokenizer: &Tokenizer,
+    max_tokens: usize,
+    pairs: &[PreferencePair],
+) -> Result<Vec<RewardPair>, MaterialError> {
+    let tokens = |pair: &PreferencePair| {
+        let sides = [&pair.chosen[..], &pair.rejected[..]];
+        RewardPair::from_texts(
+            tokenizer,
+            pair.id.clone(),
+            &pair.prompt,
+            sides,
+            &limit(max_tokens),
+        )
+    };
+    Ok(pairs.iter().map(tokens).collect::<Result<_, _>>()?)
+}
+
+/// Probes as tokens; see [`pair_tokens`].
+///
+/// # Errors
+///
+/// [`MaterialError`] for responses that are too long.
+pub fn probe_tokens(
+    tokenizer: &Tokenizer,
+    max_tokens: usize,
+    probes: &[SensitivityProbe],
+) -> Result<Vec<SensitivityRows>, MaterialError> {
+    let rows = |probe: &SensitivityProbe| -> Result<SensitivityRows, MaterialError> {
+        let tokens = |response: &str| -> Result<Vec<u32>, MaterialError> {
+            let limit = limit(max_tokens);
+            let (tokens, _) = PromptAndResponse::from_texts(tokenizer, &probe.prompt, response, &limit)?;
+            Ok(tokens.tokens())
+        };
+        Ok(SensitivityRows {
+            response: tokens(&probe.response)?,
+            label_flipped: tokens(&probe.label_flipped)?,
+            rationale_swapped: tokens(&probe.rationale_swapped)?,
+        })
+    };
+    probes.iter().map(rows).collect()
+}
+
+fn limit(max_tokens: usize) -> LengthLimit {
+    LengthLimit {
+        max_tokens,
+        cut: Cut::Start,
     }
 }

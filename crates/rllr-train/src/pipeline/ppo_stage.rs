@@ -2,15 +2,14 @@
 
 use std::cell::RefCell;
 
-use rllr_reward::{Part, Verdict};
-use rllr_task::Label;
+use rllr_reward::{Part, Reward, Verdict};
 
 use crate::actor_critic::ActorCritic;
 use crate::checkpoint::{ConfigKeys, config_keys};
 use crate::checkpoint_error::CheckpointError;
 use crate::pipeline::held_out::{HeldOut, HeldOutError};
 use crate::pipeline::judge::{Judge, JudgeError, Judged};
-use crate::pipeline::material::Question;
+use crate::pipeline::material::{Gold, Question};
 use crate::pipeline::sft_stage::data_keys;
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::ReferenceReset;
@@ -33,9 +32,9 @@ const SHOWN: usize = 1;
 
 /// What the policy is asked in a run.
 #[derive(Clone, Debug)]
-pub struct PpoQuestions {
+pub struct PpoQuestions<'a> {
     /// All questions.
-    pub questions: Vec<Question>,
+    pub questions: Vec<Question<'a>>,
     /// PPO steps of the run.
     pub total_steps: usize,
 }
@@ -43,7 +42,7 @@ pub struct PpoQuestions {
 /// A policy that learns to earn more.
 pub struct PpoStage<'a> {
     trainer: PpoTrainer,
-    questions: Vec<Question>,
+    questions: Vec<Question<'a>>,
     order: PromptOrder,
     total_steps: usize,
     judge: Judge<'a>,
@@ -69,7 +68,7 @@ impl<'a> PpoStage<'a> {
     #[must_use]
     pub fn new(
         trainer: PpoTrainer,
-        questions: PpoQuestions,
+        questions: PpoQuestions<'a>,
         judge: Judge<'a>,
         held_out: Option<HeldOut<'a>>,
     ) -> Self {
@@ -97,6 +96,12 @@ impl<'a> PpoStage<'a> {
     #[must_use]
     pub fn trainer(&self) -> &PpoTrainer {
         &self.trainer
+    }
+
+    /// What the policy is rewarded for.
+    #[must_use]
+    pub fn reward(&self) -> Reward {
+        self.judge.reward
     }
 
     /// Indices of the questions of a draw.
@@ -149,7 +154,7 @@ impl Stage for PpoStage<'_> {
             let labels = asked.iter().map(|&index| self.questions[index].gold);
             *gold.borrow_mut() = labels
                 .flat_map(|label| std::iter::repeat_n(label, group_size))
-                .collect::<Vec<Label>>();
+                .collect::<Vec<Gold<'_>>>();
             asked
                 .iter()
                 .map(|&index| self.questions[index].prompt.clone())

@@ -1,35 +1,45 @@
 //! The settings of a whole run, from data to policies.
 
 use rllr_eval::AnsweringConfig;
-use rllr_model::CausalLmConfig;
 use rllr_model::tokenizer::BpeTrainingConfig;
-use rllr_task::ResponseFormat;
-use rllr_task::generate::{Difficulty, DifficultyMix};
+use rllr_model::{CausalLmConfig, LoraConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::actor_critic::{CriticKind, ReferenceKind};
 use crate::batch_plan::BatchOrder;
+use crate::distillation_config::DistillationConfig;
 use crate::kl_controller::KlController;
 use crate::micro_batching::MicroBatching;
+use crate::pipeline::method::Method;
 use crate::ppo_config::{PpoConfig, PpoPreset, Warmup};
 use crate::reward_config::{RewardConfig, RewardLoss};
 use crate::sft_config::SftConfig;
 
-/// The settings of a whole run on one embedded task: every method learns from the same data, model and seed.
+mod check;
+mod data;
+
+pub use check::RecipeError;
+pub use data::{DataRecipe, Level, ModelPlan, PromptRows, RationaleTexts, TaskLimits};
+
+/// The settings of a whole run: every method learns from the same data, model and seed.
 ///
 /// The defaults are for a model of some 0.4 million parameters on two cores; they were chosen on held-out examples that
 /// the generator made, never on the hand-written test items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
-    /// Seed of everything that is drawn. Default 0.
+    /// Seed of everything that is drawn. Default 0. A run sets it to each of `compare.seeds`.
     pub seed: u64,
+    /// What is compared.
+    pub compare: CompareRecipe,
     /// The examples.
     pub data: DataRecipe,
     /// How texts are cut into tokens. Default a byte-level BPE of 600 tokens.
     pub tokenizer: BpeTrainingConfig,
-    /// The model that every method begins with.
+    /// The model that every method begins with, where there is no pretrained one; and the student of a distillation.
     pub model: ModelRecipe,
+    /// What is trained of a model. Default all of it.
+    pub training: Training,
     /// Supervised fine-tuning on labels alone.
     pub sft_label: SftConfig,
     /// Supervised fine-tuning on rationale and label.
@@ -40,14 +50,16 @@ pub struct Recipe {
     pub label_reward: RewardConfig,
     /// The rationale-sensitive reward model.
     pub rationale_reward: RewardConfig,
-    /// Quantile of the label scores of held-out chosen answers at which RLLR-mixed caps the label reward. Default 0.5.
-    pub label_threshold_quantile: f64,
+    /// Where RLLR-mixed caps the label reward: the paper's λ. Default the median of held-out chosen answers.
+    pub label_threshold: LabelThreshold,
     /// PPO with a value model.
     pub ppo: PpoConfig,
     /// Group relative policy optimisation.
     pub grpo: PpoConfig,
-    /// Steps of both. Default 60.
+    /// Steps of both; 0 for one pass over all questions. Default 60.
     pub ppo_steps: usize,
+    /// Distillation into a smaller model, `rllr distill`.
+    pub distillation: DistillationConfig,
     /// How models are asked when they are measured.
     pub answering: AnsweringConfig,
 }
@@ -64,37 +76,38 @@ pub enum LabelPairs {
     WithFlippedLabels,
 }
 
-/// Which examples there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct DataRecipe {
-    /// Examples that demonstrations and pairs are made of. Default 1,500.
-    pub sft: usize,
-    /// Further examples, of which policies see the prompts and rules the labels. Default 1,500.
-    pub prompts: usize,
-    /// Examples that nothing is trained on. Default 500.
-    pub held_out: usize,
-    /// How hard they are. Default easy: one clause, at most one operation.
-    pub level: Level,
-    /// Layout of the responses. Default rationale, then label.
-    pub format: ResponseFormat,
-    /// Index of the prompt's wording. Default 0.
-    pub wording: usize,
+pub struct CompareRecipe {
+    /// Names of the tasks. Default `film_sentiment`.
+    pub tasks: Vec<String>,
+    /// The methods. Default all.
+    pub methods: Vec<Method>,
+    /// Everything is done once for each seed, and reported over seeds. Default 0 alone.
+    pub seeds: Vec<u64>,
 }
 
-/// How hard generated examples are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What is trained of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// One clause, at most one operation.
+pub enum Training {
+    /// All weights.
     #[default]
-    Easy,
-    /// Two clauses that pull in different directions.
-    Medium,
-    /// Several operations at once.
-    Hard,
-    /// A fifth easy, two fifths each medium and hard.
-    Mixed,
+    Full,
+    /// A low-rank adapter on frozen weights: the paper. After fine-tuning it is merged; reward models, value model and
+    /// policy are adapters on the merged model.
+    Adapter(LoraConfig),
+}
+
+/// Where RLLR-mixed caps the label reward.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelThreshold {
+    /// At this score, on the scale of the label-sensitive reward model: the paper. Another model needs another one.
+    Fixed(f64),
+    /// At this quantile, 0 to 1, of the scores of held-out chosen answers.
+    Quantile(f64),
 }
 
 /// The size of a model.
@@ -115,16 +128,18 @@ pub struct ModelRecipe {
     pub initializer_range: f64,
 }
 
-impl Level {
-    /// In which proportions the generator draws.
+impl Recipe {
+    /// Most tokens of a prompt, where prompt and response have `max_tokens`: the rest is for the longest answer that is
+    /// ever asked for, but never more than three quarters.
     #[must_use]
-    pub fn mix(self) -> DifficultyMix {
-        match self {
-            Self::Easy => DifficultyMix::only(Difficulty::Easy),
-            Self::Medium => DifficultyMix::only(Difficulty::Medium),
-            Self::Hard => DifficultyMix::only(Difficulty::Hard),
-            Self::Mixed => DifficultyMix::default(),
-        }
+    pub fn prompt_tokens(&self, max_tokens: usize) -> usize {
+        let lengths = [
+            self.answering.max_new_tokens,
+            self.ppo.max_new_tokens,
+            self.grpo.max_new_tokens,
+        ];
+        let longest = lengths.into_iter().max().unwrap_or(0);
+        max_tokens - longest.min(max_tokens - max_tokens / 4)
     }
 }
 
@@ -155,15 +170,12 @@ impl ModelRecipe {
     }
 }
 
-impl Default for DataRecipe {
+impl Default for CompareRecipe {
     fn default() -> Self {
         Self {
-            sft: 1_500,
-            prompts: 1_500,
-            held_out: 500,
-            level: Level::Easy,
-            format: ResponseFormat::RationaleThenLabel,
-            wording: 0,
+            tasks: vec!["film_sentiment".to_owned()],
+            methods: Method::ALL.to_vec(),
+            seeds: vec![0],
         }
     }
 }
@@ -209,21 +221,24 @@ impl Default for Recipe {
         };
         Self {
             seed: 0,
+            compare: CompareRecipe::default(),
             data: DataRecipe::default(),
             tokenizer: BpeTrainingConfig {
                 vocab_size: 600,
                 ..BpeTrainingConfig::default()
             },
             model: ModelRecipe::default(),
+            training: Training::Full,
             sft_label: sft.clone(),
             sft,
             label_pairs: LabelPairs::Published,
             label_reward: reward.clone(),
             rationale_reward: reward,
-            label_threshold_quantile: 0.5,
+            label_threshold: LabelThreshold::Quantile(0.5),
             ppo: ppo(),
             grpo: grpo(),
             ppo_steps: 60,
+            distillation: DistillationConfig::default(),
             answering: AnsweringConfig {
                 max_new_tokens: MAX_NEW_TOKENS,
                 batch_size: 128,

@@ -2,6 +2,7 @@
 
 use rllr_reward::PreferenceMetrics;
 use rllr_task::pairs::PairKind;
+use serde::{Deserialize, Serialize};
 
 use crate::batch_plan::BatchPlan;
 use crate::checkpoint::{ConfigKeys, config_keys};
@@ -41,6 +42,19 @@ pub struct HeldOutPairs {
     pub probes: Vec<SensitivityRows>,
 }
 
+/// How a reward model scores the two answers of a held-out pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairScores {
+    /// The pair.
+    pub id: String,
+    /// What its answers differ in.
+    pub kind: PairKind,
+    /// Score of the better answer.
+    pub chosen: f32,
+    /// Score of the worse answer.
+    pub rejected: f32,
+}
+
 /// Why the training of a reward model cannot go on.
 pub type RewardStageError = RewardTrainingError;
 
@@ -75,6 +89,56 @@ impl RewardStage {
     #[must_use]
     pub fn models(&self) -> &RewardModels {
         self.trainer.models()
+    }
+
+    /// What the model is measured on.
+    #[must_use]
+    pub fn held_out(&self) -> &HeldOutPairs {
+        &self.held_out
+    }
+
+    /// Accuracy and margin on held-out pairs of each kind, the label sensitivity, and the scores of every pair: first
+    /// the label-sensitive ones, then the others, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardStageError`] for a device that fails.
+    pub async fn measure(&self) -> Result<(Metrics, Vec<PairScores>), RewardStageError> {
+        let HeldOutPairs {
+            label,
+            rationale,
+            probes,
+        } = &self.held_out;
+        let batching = self.trainer.config().micro_batching;
+        let (mut metrics, mut all) = (Metrics::new(), Vec::new());
+        for (name, kind, pairs) in [
+            ("label", PairKind::Label, label),
+            ("rationale", PairKind::Rationale, rationale),
+        ] {
+            if pairs.is_empty() {
+                continue;
+            }
+            let chosen = pairs.iter().map(|pair| pair.chosen().tokens());
+            let rejected = pairs.iter().map(|pair| pair.rejected().tokens());
+            let rows: Vec<Vec<u32>> = chosen.chain(rejected).collect();
+            let scores = self.models().score(&rows, batching).await?;
+            let (chosen, rejected) = scores.split_at(pairs.len());
+            let PreferenceMetrics { accuracy, margin, .. } = PreferenceMetrics::new(chosen, rejected);
+            metrics.insert(format!("eval_{name}_accuracy"), accuracy);
+            metrics.insert(format!("eval_{name}_margin"), margin);
+            let scored = pairs.iter().zip(chosen).zip(rejected);
+            all.extend(scored.map(|((pair, &chosen), &rejected)| PairScores {
+                id: pair.id().to_owned(),
+                kind,
+                chosen,
+                rejected,
+            }));
+        }
+        if !probes.is_empty() {
+            let sensitivity = self.models().label_sensitivity(probes, batching).await?;
+            metrics.insert("eval_label_sensitivity".to_owned(), sensitivity);
+        }
+        Ok((metrics, all))
     }
 }
 
@@ -117,34 +181,7 @@ impl Stage for RewardStage {
 
     /// Accuracy and margin on held-out pairs of each kind, and the label sensitivity.
     async fn evaluate(&mut self) -> Result<Metrics, RewardStageError> {
-        let HeldOutPairs {
-            label,
-            rationale,
-            probes,
-        } = &self.held_out;
-        let named = |kind: PairKind, pairs: &[RewardPair]| -> Vec<(String, RewardPair)> {
-            let name = match kind {
-                PairKind::Label => "label",
-                PairKind::Rationale => "rationale",
-            };
-            pairs.iter().map(|pair| (name.to_owned(), pair.clone())).collect()
-        };
-        let pairs = [
-            named(PairKind::Label, label),
-            named(PairKind::Rationale, rationale),
-        ]
-        .concat();
-        let mut metrics = Metrics::new();
-        for (kind, PreferenceMetrics { accuracy, margin, .. }) in self.trainer.evaluate(&pairs).await? {
-            metrics.insert(format!("eval_{kind}_accuracy"), accuracy);
-            metrics.insert(format!("eval_{kind}_margin"), margin);
-        }
-        if !probes.is_empty() {
-            let batching = self.trainer.config().micro_batching;
-            let sensitivity = self.models().label_sensitivity(probes, batching).await?;
-            metrics.insert("eval_label_sensitivity".to_owned(), sensitivity);
-        }
-        Ok(metrics)
+        Ok(self.measure().await?.0)
     }
 
     fn snapshot(&self) -> Result<Snapshot, CheckpointError> {

@@ -132,7 +132,7 @@ impl Stage for SftStage<'_> {
 }
 
 /// Numbers of a step under TRL's names.
-fn numbers(metrics: &SftMetrics, epoch: f64) -> Metrics {
+pub(super) fn numbers(metrics: &SftMetrics, epoch: f64) -> Metrics {
     let SftMetrics {
         loss,
         grad_norm,

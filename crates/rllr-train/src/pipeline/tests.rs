@@ -1,5 +1,6 @@
 //! The stages on a tiny model and embedded examples: what they learn, and that they go on where they were.
 
+mod comparison;
 mod resumption;
 mod variants;
 
@@ -11,15 +12,17 @@ use rllr_model::{CausalLm, HeadInitialization, Tokenizer, initial_weights};
 use rllr_reward::{Reward, Verdict};
 use rllr_task::generate::{TaskKind, generate};
 use rllr_task::pairs::PairKind;
-use rllr_task::{Answer, Example, Label, ResponseFormat, Task, Tasks};
+use rllr_task::{Answer, Example, ResponseFormat, Task, Tasks};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::actor_critic::{Actor, ActorCritic, Critic, PpoModels, Reference};
+use crate::label_sensitivity::SensitivityRows;
 use crate::micro_batching::MicroBatching;
 use crate::ppo_config::PpoConfig;
 use crate::responses::Responses;
 use crate::reward_models::{RewardModels, TrainedReward};
+use crate::reward_pair::RewardPair;
 
 /// A task with examples and a tokenizer.
 struct Fixture {
@@ -65,12 +68,23 @@ impl Fixture {
         }
     }
 
+    /// Pairs of one kind as tokens.
+    fn pairs(&self, kind: PairKind, seed: u64) -> Vec<RewardPair> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let texts = self.material().preference_pairs(kind, &self.examples, &mut rng);
+        pair_tokens(&self.tokenizer, 160, &texts.unwrap()).unwrap()
+    }
+
+    fn probes(&self) -> Vec<SensitivityRows> {
+        let probes = self.material().probes(&self.examples).unwrap();
+        probe_tokens(&self.tokenizer, 160, &probes).unwrap()
+    }
+
     fn judge<'a>(&'a self, reward: Reward, model: Option<&'a RewardModels>) -> Judge<'a> {
         Judge {
             reward,
             label_model: model,
             rationale_model: model,
-            task: &self.task,
             tokenizer: &self.tokenizer,
             format: ResponseFormat::RationaleThenLabel,
             micro_batching: MicroBatching::Rows(8),
@@ -131,8 +145,8 @@ fn demonstrations_and_questions_have_the_same_prompts() {
             .decode(demonstration.response(), SpecialTokens::Skip)
             .unwrap();
         let answer = Answer::parse(&response, &fixture.task, ResponseFormat::RationaleThenLabel).unwrap();
-        assert_eq!(answer.label(), question.gold);
-        assert_eq!(fixture.task.word(question.gold), example.label);
+        assert_eq!(answer.label(), question.gold.label);
+        assert_eq!(fixture.task.word(question.gold.label), example.label);
         assert_eq!(answer.rationale(), example.rationales[&example.label]);
     }
 }
@@ -147,12 +161,8 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
         let answer = Answer::parse(response, &fixture.task, ResponseFormat::RationaleThenLabel).unwrap();
         (answer.label(), answer.rationale().to_owned())
     };
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
     for (kind, per_example) in [(PairKind::Label, 2), (PairKind::Rationale, 1)] {
-        let pairs = fixture
-            .material()
-            .pairs(kind, &fixture.examples, &mut rng)
-            .unwrap();
+        let pairs = fixture.pairs(kind, 0);
         assert!(
             pairs.len() <= 12 * per_example && pairs.len() > 6,
             "{}",
@@ -168,14 +178,15 @@ fn pairs_and_probes_differ_in_what_they_are_named_after() {
             assert_ne!(chosen.1, rejected.1, "{pair}");
         }
     }
-    for pair in fixture.material().flipped_pairs(&fixture.examples).unwrap() {
+    let flipped = fixture.material().flipped_pairs(&fixture.examples).unwrap();
+    for pair in pair_tokens(&fixture.tokenizer, 160, &flipped).unwrap() {
         let (chosen, rejected) = (
             answer(&text(pair.chosen().response())),
             answer(&text(pair.rejected().response())),
         );
         assert!(chosen.0 != rejected.0 && chosen.1 == rejected.1, "{pair}");
     }
-    let probes = fixture.material().probes(&fixture.examples).unwrap();
+    let probes = fixture.probes();
     assert!(probes.len() > 12, "{}", probes.len());
     for probe in &probes {
         let [response, flipped, swapped] =
@@ -200,7 +211,10 @@ fn responses_are_judged_by_rule_and_by_model() {
         .map(|text| fixture.tokenizer.encode_response(text).unwrap())
         .collect();
     let responses = Responses::new(vec![prompt.clone(); 3], answers.clone(), vec![true; 3], 40).unwrap();
-    let gold = fixture.task.label("positive").unwrap();
+    let gold = Gold {
+        task: &fixture.task,
+        label: fixture.task.label("positive").unwrap(),
+    };
     let model = fixture.reward_models(fixture.model(1));
 
     let judge = fixture.judge(Reward::ExactLabel, Some(&model));
@@ -225,7 +239,7 @@ fn responses_are_judged_by_rule_and_by_model() {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
     let missing = fixture.judge(Reward::Label, None);
-    let error = pollster::block_on(missing.judge(&responses, &[Label(0); 3], 1)).unwrap_err();
+    let error = pollster::block_on(missing.judge(&responses, &[gold; 3], 1)).unwrap_err();
     assert!(error.to_string().contains("LabelScores"), "{error}");
 }
 
@@ -233,10 +247,7 @@ fn responses_are_judged_by_rule_and_by_model() {
 #[wasm_bindgen_test(unsupported = test)]
 fn recipes_have_sound_settings() {
     let recipe = Recipe::default();
-    recipe.ppo.check().unwrap();
-    recipe.grpo.check().unwrap();
-    recipe.sft.check().unwrap();
-    recipe.label_reward.check().unwrap();
+    recipe.check().unwrap();
     let mut bytes = Vec::new();
     ciborium::into_writer(&recipe, &mut bytes).unwrap();
     assert_eq!(ciborium::from_reader::<Recipe, _>(&bytes[..]).unwrap(), recipe);

@@ -17,8 +17,6 @@ use crate::run::{CheckpointConfig, Run, RunConfig, Stage};
 use crate::run_event::{Metrics, RunEvent};
 use crate::sft_config::SftConfig;
 use crate::sft_models::SftModels;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 
 const EVERY: usize = 2;
 
@@ -108,11 +106,7 @@ fn a_reward_model_goes_on_bit_by_bit() {
             learning_rate: 1e-3,
             ..RewardConfig::default()
         };
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let pairs = fixture
-            .material()
-            .pairs(PairKind::Label, &fixture.examples, &mut rng)
-            .unwrap();
+        let pairs = fixture.pairs(PairKind::Label, 3);
         RewardStage::new(models, pairs, config, HeldOutPairs::default()).unwrap()
     });
 }

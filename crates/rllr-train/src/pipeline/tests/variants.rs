@@ -21,8 +21,6 @@ use crate::run::{Run, RunConfig, Stage};
 use crate::run_event::{Metrics, RunEvent};
 use crate::sft_config::SftConfig;
 use crate::sft_models::SftModels;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 
 const ROWS: MicroBatching = MicroBatching::Rows(16);
 
@@ -125,17 +123,11 @@ fn reward_model(fixture: &Fixture, sft: &SftStage<'_>, kind: PairKind) -> Reward
         unreachable!("a whole model was trained");
     };
     // Measured on the pairs that it was trained on: whether it learns, not whether 48 examples are enough.
-    let pairs = |kind| {
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
-        fixture
-            .material()
-            .pairs(kind, &fixture.examples, &mut rng)
-            .unwrap()
-    };
+    let pairs = |kind| fixture.pairs(kind, 0);
     let held_out = HeldOutPairs {
         label: pairs(PairKind::Label),
         rationale: pairs(PairKind::Rationale),
-        probes: fixture.material().probes(&fixture.examples).unwrap(),
+        probes: fixture.probes(),
     };
     let config = RewardConfig {
         loss: RewardLoss::LastToken {
