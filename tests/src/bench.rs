@@ -6,6 +6,7 @@ pub mod memory;
 pub mod page;
 pub mod ppo;
 mod ppo_iteration;
+pub mod sft;
 mod torch;
 pub mod train_step;
 
@@ -24,6 +25,8 @@ struct Program {
 enum Bench {
     /// Milliseconds of one training step, for three sizes of model; with `--torch` PyTorch's beside it.
     TrainStep(train_step::Args),
+    /// Milliseconds of one step of supervised fine-tuning; with `--torch` PyTorch's beside it.
+    Sft(sft::Args),
     /// Tokens a second of prefill and decoding, for two sizes of model and three batches; with `--torch` PyTorch's
     /// beside.
     Model(decode::Args),
@@ -45,6 +48,7 @@ enum Bench {
 pub fn main() -> anyhow::Result<()> {
     match Program::parse().bench {
         Bench::TrainStep(args) => train_step::run(&args),
+        Bench::Sft(args) => sft::run(&args),
         Bench::Model(args) => decode::run(&args),
         Bench::Ppo(args) => ppo::run(&args),
         Bench::Page => page::run(),

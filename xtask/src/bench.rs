@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 pub enum Bench {
     /// Milliseconds per training step, native; with `--torch` also PyTorch's and the ratio.
     TrainStep,
+    /// Milliseconds of a step of supervised fine-tuning, native; with `--torch` also PyTorch's and the ratio.
+    Sft,
     /// Tokens per second of prefill and decoding, native; with `--torch` also PyTorch's and the ratio.
     Model,
     /// Milliseconds of a PPO iteration by phase, native; with `--torch` also those of two versions of TRL, whose Pythons
@@ -32,9 +34,10 @@ pub enum Bench {
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Load,
         Self::TrainStep,
+        Self::Sft,
         Self::Model,
         Self::Ppo,
         Self::Memory,
@@ -46,6 +49,7 @@ impl Bench {
     fn name(self) -> &'static str {
         match self {
             Self::TrainStep => "train-step",
+            Self::Sft => "sft",
             Self::Model => "model",
             Self::Ppo => "ppo",
             Self::Page => "page",

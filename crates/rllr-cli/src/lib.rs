@@ -21,5 +21,6 @@ pub mod doctor;
 pub mod interrupts;
 pub mod hashes;
 pub mod devices;
+pub mod threads;
 pub mod exit;
 pub mod terminal;

@@ -14,7 +14,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rllr_model::{CausalLm, CausalLmConfig, Tokenizer, initial_weights};
-use rllr_train::{CheckpointError, NextTokenStage, Run, RunError, RunEvent, config_keys};
+use rllr_train::{CheckpointError, NextTokenStage, Run, RunError, RunEvent, Stage as _, config_keys};
 
 use crate::checkpoint_directory::CheckpointDirectory;
 use crate::data::load::bad_input;
@@ -23,6 +23,7 @@ use crate::exit::ExitError;
 use crate::sinks::{JsonLines, Progress, TensorBoard};
 use crate::terminal::say;
 use crate::texts::{Purpose, Texts};
+use crate::threads;
 use crate::tokenizer::load::read_tokenizer;
 
 pub use arguments::PretrainArgs;
@@ -49,9 +50,10 @@ pub fn run(args: &PretrainArgs) -> anyhow::Result<()> {
     let model = new_model(&model_config, args.seed, &device)?;
     let stage = NextTokenStage::new(model, tokens, args.stage_config());
     let model_keys = config_keys(&serde_json::json!({ "model": model_config }))?;
-    let stage = stage
+    let mut stage = stage
         .map_err(|error| bad_input(error.to_string()))?
         .with_settings(model_keys);
+    stage.set_workers(threads::workers_for(&device));
     fs::create_dir_all(&args.out).with_context(|| format!("--out {}", args.out.display()))?;
     let store = CheckpointDirectory::open(&args.out.join("checkpoints")).map_err(CheckpointError::from)?;
     let begun = if args.resume {

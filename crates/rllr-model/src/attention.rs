@@ -5,6 +5,7 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
+use crate::derivative::shifted_exp;
 use crate::lora::{LoraLayer, project};
 use crate::rotary::Rotation;
 
@@ -191,12 +192,34 @@ impl Attention {
             Some(bias) => scores + bias,
             None => scores,
         };
-        let weights = softmax(scores, 3);
-
-        let weights = weights.reshape([batch, kv_heads, grouped_rows, key_len]);
-        let attended = weights.matmul(values).reshape([batch, heads, seq_len, head_dim]);
+        let scores = scores.reshape([batch, kv_heads, grouped_rows, key_len]);
+        let attended = if seq_len == 1 {
+            // A step of decoding: few numbers, so the number of operations counts.
+            softmax(scores, 3).matmul(values)
+        } else {
+            weighted_mean(scores, values)
+        };
+        let attended = attended.reshape([batch, heads, seq_len, head_dim]);
         project(&self.o_proj, adapter, "self_attn.o_proj", join_heads(attended))
     }
+}
+
+/// `softmax(scores) values`, as `(E V) / (E 1)` with `E = exp(scores − max scores)`.
+///
+/// The sums of a row's weights are one more column of the product, so both passes go over the large `E` less often than
+/// they do with Burn's softmax.
+///
+/// # Shapes
+///
+/// - `scores`: `[batch, kv_heads, rows, key_len]`
+/// - `values`: `[batch, kv_heads, key_len, head_dim]`
+/// - output: `[batch, kv_heads, rows, head_dim]`
+fn weighted_mean(scores: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
+    let [batch, kv_heads, key_len, head_dim] = values.dims();
+    let ones = Tensor::ones([batch, kv_heads, key_len, 1], &values.device());
+    let sums = shifted_exp(scores).matmul(Tensor::cat(vec![values, ones], 3));
+    let of_values = sums.clone().narrow(3, 0, head_dim);
+    of_values * sums.narrow(3, head_dim, 1).recip()
 }
 
 /// `[batch, seq_len, heads · head_dim]` -> `[batch, heads, seq_len, head_dim]`.

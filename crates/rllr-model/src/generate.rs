@@ -234,6 +234,34 @@ impl Generating {
         Ok(())
     }
 
+    /// Does up to `steps` of the steps that are left, and waits for nothing: for those who run several generations side by
+    /// side. Rows that have ended are only noticed by [`Generating::has_ended`].
+    pub fn advance(&mut self, steps: usize) {
+        for _ in 0..steps {
+            if self.is_full() {
+                return;
+            }
+            self.choose();
+            self.read();
+        }
+    }
+
+    /// Whether there is nothing left to do: no step, or no row that goes on. Waits for the device where only that tells.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Device`].
+    pub async fn has_ended(&self) -> Result<bool, GenerateError> {
+        if self.is_full() {
+            return Ok(true);
+        }
+        if self.ending.goes_on.is_none() || self.steps() == 0 {
+            return Ok(false);
+        }
+        let look = ReadBack::start(vec![], vec![self.ending.running.clone()]);
+        Ok(!look.finish().await?.any_int_above_zero())
+    }
+
     /// One step, for those who show tokens as they come: the new token of every row, `None` for rows that have ended
     /// before. No more steps when the result is `None`.
     ///

@@ -215,8 +215,8 @@ impl LowRank {
             Some(dropout) => dropout.apply(x),
             None => x,
         };
-        let low = linear(x, self.lora_a.val(), None) * self.scale;
-        linear(low, self.lora_b.val(), None)
+        let low = linear_rows(x, self.lora_a.val(), None) * self.scale;
+        linear_rows(low, self.lora_b.val(), None)
     }
 }
 
@@ -230,9 +230,22 @@ pub(crate) fn project(layer: &Linear, adapter: Option<&LoraLayer>, target: &str,
     let bias = layer.bias.as_ref().map(Param::val);
     let weight = in_type_of(layer.weight.val(), &x);
     match adapter.and_then(|adapter| adapter.pair(target)) {
-        None => linear(x, weight, bias),
-        Some(pair) => linear(x.clone(), weight, bias) + pair.forward(x),
+        None => linear_rows(x, weight, bias),
+        Some(pair) => linear_rows(x.clone(), weight, bias) + pair.forward(x),
     }
+}
+
+/// `x W + b` as one product of all rows of the batch: a product for each of them would arrange the matrix anew each time.
+///
+/// # Shapes
+///
+/// - `x`: `[batch, seq_len, d_in]`, `weight`: `[d_in, d_out]`
+/// - output: `[batch, seq_len, d_out]`
+fn linear_rows(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    let [batch, seq_len, d_in] = x.dims();
+    let [_, d_out] = weight.dims();
+    let rows = linear(x.reshape([1, batch * seq_len, d_in]), weight, bias);
+    rows.reshape([batch, seq_len, d_out])
 }
 
 struct NameVisitor {

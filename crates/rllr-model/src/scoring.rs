@@ -1,7 +1,7 @@
 //! How probable given tokens are, and the gradients of losses on that, without the logits of a whole batch.
 //!
 //! Logits are computed for some rows at a time and thrown away; where their gradients are needed, they are computed
-//! again. The largest tensor made is the largest of `[rows_per_chunk, vocab_size]`, the hidden states and the output
+//! again, unless all rows are one such part. The largest tensor made is the largest of `[rows_per_chunk, vocab_size]`, the hidden states and the output
 //! layer; the logits of a batch would be `[batch · len, vocab_size]`.
 
 use std::ops::Range;
@@ -43,6 +43,17 @@ pub struct ScoredTokens {
     entropies: Tensor<2>,
     /// `logsumexp` of each row's logits, `[batch · len, 1]`.
     log_sum_exp: Tensor<2>,
+    /// Where all rows are one chunk that gradients may be asked for: what would be computed again.
+    kept: Option<Kept>,
+}
+
+/// A chunk's softmax, not yet divided.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// `exp(z − max z)`, `[rows, vocab_size]`.
+    exponentials: Tensor<2>,
+    /// Their sum, `[rows, 1]`.
+    sum: Tensor<2>,
 }
 
 /// A sum of log-probabilities with given weights.
@@ -52,6 +63,11 @@ pub struct WeightedLogProbs {
     pub value: Tensor<1>,
     /// Has the gradients of the sum, and another value: call `backward` on it, `[1]`.
     pub surrogate: Tensor<1>,
+    /// `Σ coefficientᵢ · Hᵢ`, with the entropy `Hᵢ` of the distribution that `tokenᵢ` is scored by, in nats, `[1]`.
+    ///
+    /// It costs nothing: with `z` the logits of a row, `Σ_v z_v · ∂L/∂z_v = c · (z_t − Σ_v π_v z_v) = c · (log π(t) + H)`,
+    /// and summed over all rows the left side is `Σ h · ∂L/∂h`, the surrogate's value.
+    pub entropy: Tensor<1>,
     /// Of each chunk `z[t] − max z`, `[rows, 1]`.
     gaps: Vec<Tensor<2>>,
 }
@@ -164,11 +180,38 @@ pub fn weighted_log_probs(
         let logits_gradient = exponentials * (-coefficients.clone() / sum);
         gradients.add(&rows, chunk, logits_gradient, coefficients);
     }
+    let value = Tensor::cat(value, 0).sum();
+    let Surrogate { sum, logit_product } = rows.surrogate(gradients);
     WeightedLogProbs {
-        value: Tensor::cat(value, 0).sum(),
-        surrogate: rows.surrogate(gradients),
+        entropy: logit_product - value.clone(),
+        value,
+        surrogate: sum,
         gaps,
     }
+}
+
+/// `log π(t)` of each of `targets` by the hidden state in the same place, in nats, `[batch, len]`: less work than
+/// [`ScoredTokens`], where nothing is differentiated and nobody asks for entropies.
+///
+/// # Shapes
+///
+/// As [`ScoredTokens::new`].
+#[must_use]
+pub fn log_probs_of(
+    hidden: Tensor<3>,
+    weight: Tensor<2>,
+    targets: Tensor<2, Int>,
+    scoring: Scoring,
+) -> Tensor<2> {
+    let rows = Rows::new(hidden, weight, targets, scoring);
+    let of_chunk = |range| {
+        let Softmax {
+            sum, shifted_target, ..
+        } = rows.chunk(&range).softmax();
+        shifted_target - sum.log()
+    };
+    let chunks = rows.chunks().map(of_chunk).collect();
+    Tensor::<2>::cat(chunks, 0).reshape(rows.dims)
 }
 
 impl WeightedLogProbs {
@@ -194,6 +237,9 @@ impl ScoredTokens {
     pub fn new(hidden: Tensor<3>, weight: Tensor<2>, targets: Tensor<2, Int>, scoring: Scoring) -> Self {
         let rows = Rows::new(hidden, weight, targets, scoring);
         let (mut log_probs, mut entropies, mut log_sum_exp) = (Vec::new(), Vec::new(), Vec::new());
+        let has_gradients = rows.hidden.is_autodiff() || rows.weight.is_autodiff();
+        let is_kept = has_gradients && rows.chunks().count() == 1;
+        let mut kept = None;
         for range in rows.chunks() {
             let logits = rows.chunk(&range).logits();
             let targets = rows.targets.clone().slice([range]);
@@ -202,7 +248,11 @@ impl ScoredTokens {
             let shifted = logits - largest.clone();
             let exponentials = shifted.clone().exp();
             let sum = exponentials.clone().sum_dim(1);
-            let mean_shifted = (exponentials * shifted).sum_dim(1) / sum.clone();
+            if is_kept {
+                let (exponentials, sum) = (exponentials.clone(), sum.clone());
+                kept = Some(Kept { exponentials, sum });
+            }
+            let mean_shifted = (shifted * exponentials).sum_dim(1) / sum.clone();
             let log_sum = sum.log();
             entropies.push(log_sum.clone() - mean_shifted);
             let normalizer = log_sum + largest;
@@ -215,6 +265,7 @@ impl ScoredTokens {
             log_probs: whole(log_probs),
             entropies: whole(entropies),
             log_sum_exp: Tensor::cat(log_sum_exp, 0),
+            kept,
             rows,
         }
     }
@@ -251,6 +302,7 @@ impl ScoredTokens {
             rows,
             entropies,
             log_sum_exp,
+            mut kept,
             ..
         } = self;
         let entropies = rows.column(entropies);
@@ -260,11 +312,13 @@ impl ScoredTokens {
         for range in rows.chunks() {
             let part = |tensor: &Tensor<2>| tensor.clone().slice([range.clone()]);
             let chunk = rows.chunk(&range);
-            let log_softmax = chunk.logits() - part(&log_sum_exp);
+            let log_softmax = || chunk.logits() - part(&log_sum_exp);
             let g = part(&log_prob_gradients);
-            let logits_gradient = match &entropy_gradients {
-                None => log_softmax.exp() * -g.clone(),
-                Some(entropy_gradients) => {
+            let logits_gradient = match (&entropy_gradients, kept.take()) {
+                (None, Some(Kept { exponentials, sum })) => exponentials * (-g.clone() / sum),
+                (None, None) => log_softmax().exp() * -g.clone(),
+                (Some(entropy_gradients), _) => {
+                    let log_softmax = log_softmax();
                     let e = part(entropy_gradients);
                     let inner = (log_softmax.clone() + part(&entropies)) * -e - g.clone();
                     log_softmax.exp() * inner
@@ -272,7 +326,7 @@ impl ScoredTokens {
             };
             gradients.add(&rows, chunk, logits_gradient, g);
         }
-        rows.surrogate(gradients)
+        rows.surrogate(gradients).sum
     }
 }
 
@@ -319,7 +373,7 @@ impl Rows {
         values.inner().reshape([batch * len, 1])
     }
 
-    fn surrogate(self, gradients: Gradients) -> Tensor<1> {
+    fn surrogate(self, gradients: Gradients) -> Surrogate {
         let mut terms = Vec::new();
         if self.hidden.is_autodiff() {
             let gradient = divided(Tensor::cat(gradients.hidden, 0), self.scoring.temperature);
@@ -328,9 +382,23 @@ impl Rows {
         if let Some(gradient) = gradients.weight {
             terms.push((self.weight * gradient).sum());
         }
+        // Each of the two is the product of logits and their gradients, summed in another order.
+        let logit_product = terms.first().map(|term| term.clone().inner());
         let sum = terms.into_iter().reduce(|sum, term| sum + term);
-        sum.expect("hidden states or output layer are on a device with autodiff")
+        let missing = "hidden states or output layer are on a device with autodiff";
+        Surrogate {
+            sum: sum.expect(missing),
+            logit_product: logit_product.expect(missing),
+        }
     }
+}
+
+/// What stands for a loss on scores.
+struct Surrogate {
+    /// Has the loss's gradients by hidden states and output layer, `[1]`.
+    sum: Tensor<1>,
+    /// `Σ z · ∂L/∂z` over the logits of all rows, `[1]`.
+    logit_product: Tensor<1>,
 }
 
 /// `softmax` of a chunk's logits, not yet divided.

@@ -200,6 +200,24 @@ impl TokenBatch {
         self.mask.contains(&false)
     }
 
+    /// Some of the rows, as wide as all of them.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let part = |row: usize| row * self.seq_len..(row + 1) * self.seq_len;
+        Self {
+            tokens: rows
+                .iter()
+                .flat_map(|&row| self.tokens[part(row)].iter().copied())
+                .collect(),
+            mask: rows
+                .iter()
+                .flat_map(|&row| self.mask[part(row)].iter().copied())
+                .collect(),
+            batch: rows.len(),
+            seq_len: self.seq_len,
+        }
+    }
+
     /// Column of each row's last token that counts, `[batch]`.
     #[must_use]
     pub fn last_columns(&self) -> Vec<i32> {
@@ -291,6 +309,16 @@ mod tests {
         let right = TokenBatch::from_rows(&rows, PaddingSide::Right, 10).unwrap();
         assert_eq!(right.tokens(), [5, 6, 7, 8, 0, 0]);
         assert_eq!(right.positions(), [0, 1, 2, 0, 1, 1]);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn selected_rows_keep_their_padding() {
+        let rows: [&[u32]; 3] = [&[5, 6, 7], &[8], &[9, 4]];
+        let batch = TokenBatch::from_rows(&rows, PaddingSide::Right, 10).unwrap();
+        let part = batch.select(&[2, 1]);
+        assert_eq!(part.dims(), [2, 3]);
+        assert_eq!(part.tokens(), [9, 4, 0, 8, 0, 0]);
+        assert_eq!(part.mask(), [true, true, false, true, false, false]);
     }
 
     #[wasm_bindgen_test(unsupported = test)]

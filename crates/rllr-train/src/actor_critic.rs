@@ -9,6 +9,7 @@ use crate::fingerprint::Fingerprint;
 use crate::parameter_ids::{share_ids, with_own_ids};
 use crate::responses::ResponseBatch;
 use crate::trained_parts::num_trainable;
+use crate::workers::with_own_graph;
 
 /// What PPO trains: one module, so that one optimiser has all of it.
 #[derive(Module, Debug)]
@@ -153,13 +154,24 @@ impl ActorCritic {
 
     /// Reads responses once with the policy, and where needed once more with the value model.
     pub(crate) fn states(&self, base: Option<&CausalLm>, batch: &ResponseBatch) -> States {
-        let hidden = batch.predicting(self.policy(base).hidden_states(&batch.input));
+        let hidden = self.policy_states(base, batch);
         let values = match &self.critic {
-            None => {
-                let [rows, slots, _] = hidden.dims();
-                Tensor::zeros([rows, slots], &hidden.device())
-            }
             Some(Critic::SharedHead(head)) => head.values(hidden.clone()),
+            _ => self.values(base, batch),
+        };
+        States { hidden, values }
+    }
+
+    /// What the policy's output layer reads for each slot, `[batch, slots, d_model]`.
+    fn policy_states(&self, base: Option<&CausalLm>, batch: &ResponseBatch) -> Tensor<3> {
+        batch.predicting(self.policy(base).hidden_states(&batch.input))
+    }
+
+    /// Value of the state before each slot, `[batch, slots]`; 0 without a value model.
+    pub(crate) fn values(&self, base: Option<&CausalLm>, batch: &ResponseBatch) -> Tensor<2> {
+        match &self.critic {
+            None => Tensor::zeros(batch.tokens.dims(), &batch.tokens.device()),
+            Some(Critic::SharedHead(head)) => head.values(self.policy_states(base, batch)),
             Some(Critic::OwnModel(model)) => {
                 let states = model.decoder().forward(&batch.input, None);
                 model.head().values(batch.predicting(states))
@@ -168,8 +180,7 @@ impl ActorCritic {
                 let states = shared(base).with_adapter(adapter).hidden_states(&batch.input);
                 head.values(batch.predicting(states))
             }
-        };
-        States { hidden, values }
+        }
     }
 }
 
@@ -334,6 +345,13 @@ impl PpoModels {
             Actor::Full(lm) => Reference::FrozenCopy(lm.valid()),
             Actor::Adapter(adapter) => Reference::FrozenAdapter(adapter.valid()),
         };
+    }
+
+    /// The same, whose gradients are computed apart; see [`with_own_graph`].
+    pub(crate) fn with_own_graph(&self) -> Self {
+        let mut models = self.clone();
+        models.trained = with_own_graph(&self.trained);
+        models
     }
 
     pub(crate) fn set_trained(&mut self, trained: ActorCritic) {

@@ -13,6 +13,7 @@ use crate::prompt_and_response::PromptAndResponse;
 use crate::sft::{Objective, SftTrainer};
 use crate::sft_models::SftModels;
 use crate::sft_step::{SftError, SftStep};
+use crate::workers::SharedWorkers;
 
 #[cfg(test)]
 mod tests;
@@ -112,6 +113,15 @@ impl DistillationTrainer {
             trainer: trainer.with_objective(objective),
             config,
         })
+    }
+
+    /// From now on these compute the micro-batches of a step; see [`SftTrainer::with_workers`].
+    #[must_use]
+    pub fn with_workers(self, workers: SharedWorkers) -> Self {
+        Self {
+            trainer: self.trainer.with_workers(workers),
+            ..self
+        }
     }
 
     /// The student in its present state.

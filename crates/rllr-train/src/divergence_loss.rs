@@ -1,6 +1,7 @@
 //! The loss of distillation: how far a student's distributions over response tokens are from a teacher's.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::log_softmax;
 
 use crate::distillation_config::Divergence;
 use crate::distillation_loss::generalized_jsd;
@@ -34,7 +35,7 @@ pub(crate) fn divergence_loss(
     let teacher_hidden = tokens.predicting(teacher.hidden);
     let targets = tokens.targets();
     let [_, len, _] = hidden.dims();
-    let (mut value, mut num_right) = (Vec::new(), Vec::new());
+    let (mut value, mut num_right, mut entropy) = (Vec::new(), Vec::new(), Vec::new());
     let (mut hidden_gradients, mut weight_gradient) = (Vec::new(), None::<Tensor<2>>);
     for start in (0..len).step_by(TOKENS_PER_CHUNK) {
         let count = TOKENS_PER_CHUNK.min(len - start);
@@ -49,7 +50,9 @@ pub(crate) fn divergence_loss(
         let of_target = raw
             .clone()
             .gather(2, targets.clone().narrow(1, start, count).unsqueeze_dim(2));
-        num_right.push(of_target.greater_equal(raw.max_dim(2)).float().sum());
+        num_right.push(of_target.greater_equal(raw.clone().max_dim(2)).float().sum());
+        let log_probs = log_softmax(raw, 2);
+        entropy.push(-(log_probs.clone().exp() * log_probs).sum());
 
         let Divergence { beta, temperature } = divergence;
         let apart = generalized_jsd(logits, Tensor::from_inner(teacher_logits), beta, temperature);
@@ -73,5 +76,6 @@ pub(crate) fn divergence_loss(
         value: Tensor::cat(value, 0).sum(),
         surrogate,
         num_right: Tensor::cat(num_right, 0).sum(),
+        entropy: Tensor::cat(entropy, 0).sum() / step_tokens as f64,
     }
 }

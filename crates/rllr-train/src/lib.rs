@@ -33,6 +33,7 @@ mod ppo_stats;
 mod loss_aggregation;
 mod prompt_and_response;
 mod batch_plan;
+mod workers;
 mod micro_batching;
 mod optimization;
 mod sft_config;
@@ -121,7 +122,7 @@ pub use optimization::{SettingError, TrainerState, UpdateError};
 pub use ppo::PpoTrainer;
 pub use ppo_config::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
-    KlPlace, LossMeans, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
+    KlPlace, LossMeans, OldLogProbs, OptimizerConfig, PpoConfig, PpoConfigError, PpoPreset, ReferenceReset,
     RewardWhitening, RolloutModel, Warmup,
 };
 pub use ppo_error::PpoError;
@@ -156,3 +157,4 @@ pub use sft_step::{SftError, SftMetrics, SftSample, SftStep};
 pub use snapshot::{Restored, Snapshot};
 pub use trained_parts::{num_trainable, total_change};
 pub use truncate_response::{first_stop, truncate_response, truncated};
+pub use workers::{Job, OneByOne, SharedWorkers, Workers};

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum MicroBatching {
+    /// All examples of the step.
+    Whole,
     /// So many examples.
     Rows(usize),
     /// Examples of similar length, together at most so many slots, padding included; a longer example goes alone.
@@ -18,6 +20,8 @@ impl MicroBatching {
     pub fn cut(self, lengths: &[usize]) -> Vec<Vec<usize>> {
         let mut rows: Vec<usize> = (0..lengths.len()).collect();
         match self {
+            Self::Whole if rows.is_empty() => Vec::new(),
+            Self::Whole => vec![rows],
             Self::Rows(size) => rows.chunks(size.max(1)).map(<[usize]>::to_vec).collect(),
             Self::Tokens(budget) => {
                 rows.sort_by_key(|&row| lengths[row]);
@@ -37,6 +41,7 @@ impl MicroBatching {
     /// The number that must not be 0.
     pub(crate) fn size(self) -> usize {
         match self {
+            Self::Whole => usize::MAX,
             Self::Rows(size) | Self::Tokens(size) => size,
         }
     }
@@ -60,6 +65,13 @@ mod tests {
             MicroBatching::Tokens(10).cut(&lengths),
             [vec![1, 2, 4], vec![0], vec![3]]
         );
-        assert!(MicroBatching::Tokens(10).cut(&[]).is_empty());
+        assert_eq!(MicroBatching::Whole.cut(&lengths), [vec![0, 1, 2, 3, 4]]);
+        for nothing in [
+            MicroBatching::Whole,
+            MicroBatching::Rows(2),
+            MicroBatching::Tokens(10),
+        ] {
+            assert!(nothing.cut(&[]).is_empty());
+        }
     }
 }

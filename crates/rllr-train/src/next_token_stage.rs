@@ -14,6 +14,7 @@ use crate::lm_trainer::{LmStepMetrics, LmTrainer, LmTrainerConfig};
 use crate::run::{Stage, StepReport};
 use crate::run_event::Metrics;
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -206,6 +207,9 @@ impl NextTokenConfig {
         if self.seq_len < 2 {
             return wrong("seq_len", self.seq_len.to_string(), "at least 2");
         }
+        if self.trainer.micro_batching.size() == 0 {
+            return wrong("micro_batching", "0".to_owned(), "at least 1");
+        }
         if !(0.0..1.0).contains(&self.eval_share) {
             return wrong(
                 "eval_share",
@@ -249,6 +253,10 @@ impl Stage for NextTokenStage {
             format!("{:08x}", crc32c::crc32c(&bytes)),
         );
         keys
+    }
+
+    fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
     }
 
     fn total_steps(&self) -> usize {
@@ -313,7 +321,8 @@ impl Stage for NextTokenStage {
         let NextTokenState { step } = saved.state()?;
         let model = saved.module(MODEL, self.trainer.model().clone())?;
         let optimizer = saved.optimizer(MODEL, &model, self.config.trainer.optimizer())?;
-        self.trainer = LmTrainer::resume(model, optimizer, self.config.trainer);
+        let workers = self.trainer.workers();
+        self.trainer = LmTrainer::resume(model, optimizer, self.config.trainer).with_workers(workers);
         self.step = step;
         Ok(())
     }

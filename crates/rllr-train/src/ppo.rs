@@ -5,6 +5,8 @@
 //! writing and scoring. Each of the three returns when the device has done its work, so a caller who has a clock can
 //! time them; [`PpoTrainer::step`] is the last two in one.
 
+use std::sync::Arc;
+
 use burn::optim::ModuleOptimizer;
 use rllr_reward::{clip_scores, overlong_penalty};
 
@@ -22,6 +24,7 @@ use crate::ppo_step::{PpoState, PpoStep, ScoredRollout};
 use crate::ppo_update::PendingUpdates;
 use crate::ppo_warnings::warnings;
 use crate::responses::Responses;
+use crate::workers::{OneByOne, SharedWorkers};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ pub struct PpoTrainer {
     pub(crate) optimizer: ModuleOptimizer,
     pub(crate) config: PpoConfig,
     pub(crate) state: PpoState,
+    pub(crate) workers: SharedWorkers,
     lr_plan: LrPlan,
     /// Of base and reference, when they were looked at last.
     frozen: Option<Vec<(&'static str, Fingerprint)>>,
@@ -78,8 +82,27 @@ impl PpoTrainer {
             optimizer,
             config,
             state,
+            workers: Arc::new(OneByOne),
             frozen: None,
         })
+    }
+
+    /// From now on these compute the parts of a step; results stay what they are. At the start there is [`OneByOne`].
+    #[must_use]
+    pub fn with_workers(mut self, workers: SharedWorkers) -> Self {
+        self.set_workers(workers);
+        self
+    }
+
+    /// See [`Self::with_workers`].
+    pub fn set_workers(&mut self, workers: SharedWorkers) {
+        self.workers = workers;
+    }
+
+    /// Who computes the parts of a step.
+    #[must_use]
+    pub fn workers(&self) -> SharedWorkers {
+        Arc::clone(&self.workers)
     }
 
     /// The models in their present state.
@@ -163,7 +186,7 @@ impl PpoTrainer {
         check_scores(&responses, raw_scores)?;
 
         // 1. What do policy, reference and value model say of the responses?
-        let rollout = measure(&self.models, responses, raw_scores, &self.config).await?;
+        let rollout = measure(&self.models, responses, raw_scores, &self.config, &*self.workers).await?;
         let sampler_difference = check_rollout(&rollout, raw_scores, &self.config)?;
 
         // 2. One score per response, one reward per token.

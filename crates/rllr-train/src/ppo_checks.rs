@@ -1,7 +1,7 @@
 //! What must hold in every PPO step. Most reports of users of other trainers are of silent wrongness; these are loud.
 
 use crate::fingerprint::Fingerprint;
-use crate::ppo_config::PpoConfig;
+use crate::ppo_config::{OldLogProbs, PpoConfig};
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::Experience;
 use crate::ppo_update::Updates;
@@ -76,6 +76,10 @@ pub(crate) fn check_rollout(
     let Some(sampled) = responses.sampled().filter(of_temperature) else {
         return Ok(None);
     };
+    if config.old_log_probs == OldLogProbs::Sampled {
+        // They are the same numbers; the first update compares them with the policy's.
+        return Ok(None);
+    }
     let tolerance = config.checks.sampler_tolerance;
     let mut largest = 0.0_f64;
     for (row, sampled) in sampled.log_probs.iter().enumerate() {

@@ -22,7 +22,7 @@ mod tests;
 
 pub use choices::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
-    KlPlace, LossMeans, OptimizerConfig, ReferenceReset, RewardWhitening, RolloutModel, Warmup,
+    KlPlace, LossMeans, OldLogProbs, OptimizerConfig, ReferenceReset, RewardWhitening, RolloutModel, Warmup,
 };
 pub use presets::PpoPreset;
 
@@ -106,9 +106,11 @@ pub struct PpoConfig {
     /// Length before `max_new_tokens` over which a score loses up to 1, DAPO's overlong shaping
     /// ([`overlong_penalty`](rllr_reward::overlong_penalty)). Default none: nothing is lost.
     pub overlong_buffer: Option<usize>,
+    /// Where `log π_old` comes from. Default it is measured.
+    pub old_log_probs: OldLogProbs,
     /// What responses are written with. Default a copy of the policy that is laid out for it.
     pub rollout_model: RolloutModel,
-    /// Responses that are written at a time. Default 64. Memory only.
+    /// Responses that are written at a time, by each worker. Default 64. Memory, and how evenly workers are busy.
     pub generation_batch_size: usize,
     /// What is kept of forward passes until the backward pass. Default everything. Memory only.
     pub checkpointing: Checkpointing,
@@ -183,6 +185,13 @@ impl PpoConfig {
                 "kl_penalty",
                 "full".to_owned(),
                 "an estimate when kl_place is loss",
+            );
+        }
+        if self.old_log_probs == OldLogProbs::Sampled && self.kl_penalty == KlPenalty::Full {
+            return wrong(
+                "kl_penalty",
+                "full".to_owned(),
+                "an estimate when old_log_probs is sampled",
             );
         }
         if self.reference == ReferenceKind::Absent

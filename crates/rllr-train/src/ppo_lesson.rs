@@ -19,6 +19,7 @@ use crate::ppo_update::MicroBatch;
 use crate::responses::ResponseBatch;
 use crate::scored_loss::{ScoreArguments, argument};
 use crate::token_scores::score_tokens;
+use crate::workers::{Workers, map_in_turns};
 
 /// What a micro-batch teaches.
 pub(crate) struct Lesson {
@@ -28,6 +29,19 @@ pub(crate) struct Lesson {
     pub(crate) stats: Tensor<1>,
     /// Under the policy as it is now, `[rows, slots]`.
     pub(crate) log_probs: Tensor<2>,
+}
+
+/// What micro-batches teach, each by itself; graphs and gradients of as many as there are workers are held together.
+pub(crate) fn lessons(
+    models: &PpoModels,
+    experience: &Experience,
+    micro_batches: &[MicroBatch],
+    config: &PpoConfig,
+    workers: &dyn Workers,
+) -> impl Iterator<Item = Lesson> {
+    map_in_turns(workers, micro_batches, |part| {
+        lesson(&models.with_own_graph(), experience, part, config)
+    })
 }
 
 /// Gradients of a micro-batch's loss.

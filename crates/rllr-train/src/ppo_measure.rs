@@ -4,11 +4,12 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 use rllr_reward::full_kl;
 
 use crate::actor_critic::{PpoModels, States};
-use crate::ppo_config::{KlPenalty, PpoConfig};
+use crate::ppo_config::{KlPenalty, OldLogProbs, PpoConfig};
 use crate::ppo_error::PpoError;
-use crate::responses::Responses;
+use crate::responses::{ResponseBatch, Responses, SampledLogProbs};
 use crate::rollout::Rollout;
-use crate::token_scores::{score_tokens, vocabulary_log_probs};
+use crate::token_scores::{token_log_probs, vocabulary_log_probs};
+use crate::workers::{Workers, map};
 use burn::module::Module as _;
 
 /// Measures a rollout, micro-batch by micro-batch, and reads it back once.
@@ -21,42 +22,87 @@ pub(crate) async fn measure(
     responses: Responses,
     scores: &[f32],
     config: &PpoConfig,
+    workers: &dyn Workers,
 ) -> Result<Rollout, PpoError> {
     let mut rollout = Rollout::unmeasured(responses, config.score_position)
         .expect("responses with a token have a slot for their score");
     let rows: Vec<usize> = (0..rollout.responses.batch()).collect();
 
     // 1. Everything is asked for, nothing is waited for.
-    let trained = models.trained().valid();
-    let mut transaction = Transaction::default();
+    let mut models = models.clone();
+    models.set_trained(models.trained().valid());
+    let device = models.device();
+    let mut batches = Vec::new();
     for rows in rows.chunks(config.micro_batch_size) {
-        let slots = rollout.slots(rows);
-        let batch = rollout
-            .responses
-            .to_device(rows, slots, models.vocab_size(), &models.device())?;
-        let States { hidden, values } = trained.states(models.base(), &batch);
-        let policy = trained.policy(models.base());
-        let score = |lm, hidden| score_tokens(lm, hidden, batch.tokens.clone(), config.temperature);
-        let log_probs = score(policy, hidden.clone()).log_probs();
-        let mut arrays = vec![log_probs.clone(), log_probs, values];
-        if let Some(reference) = models.reference() {
-            let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
-            arrays[1] = score(reference, ref_hidden.clone()).log_probs();
-            if config.kl_penalty == KlPenalty::Full {
-                let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
-                arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));
-            }
-        }
-        transaction = transaction.register(Tensor::stack::<3>(arrays, 0));
+        let (slots, vocab_size) = (rollout.slots(rows), models.vocab_size());
+        batches.push(rollout.responses.to_device(rows, slots, vocab_size, &device)?);
     }
+    let is_sampled = config.sampled_log_probs(&rollout.responses).is_some();
+    let measured = map(workers, batches, |batch| {
+        if is_sampled {
+            measure_others(&models, &batch, config)
+        } else {
+            measure_batch(&models, &batch, config)
+        }
+    });
+    let transaction = measured
+        .into_iter()
+        .fold(Transaction::default(), Transaction::register);
 
     // 2. One read.
     let measured = transaction.execute_async().await?;
     for (rows, data) in rows.chunks(config.micro_batch_size).zip(&measured) {
         rollout.take_in(rows, data);
     }
+    if is_sampled {
+        rollout.take_in_sampled();
+        if models.reference().is_none() {
+            rollout.ref_log_probs = rollout.log_probs.clone();
+        }
+    }
     rollout.check_finite(scores)?;
     Ok(rollout)
+}
+
+impl PpoConfig {
+    /// The sampler's log-probabilities, where they are to stand for the policy's.
+    pub(crate) fn sampled_log_probs<'a>(&self, responses: &'a Responses) -> Option<&'a SampledLogProbs> {
+        let is_wanted = self.old_log_probs == OldLogProbs::Sampled;
+        let sampled = responses.sampled().filter(|_| is_wanted);
+        sampled.filter(|sampled| sampled.temperature == self.temperature)
+    }
+}
+
+/// Log-probabilities of policy and reference, values and perhaps divergences, `[3 or 4, rows, slots]`.
+///
+/// - `models`: without autodiff
+fn measure_batch(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) -> Tensor<3> {
+    let trained = models.trained();
+    let States { hidden, values } = trained.states(models.base(), batch);
+    let policy = trained.policy(models.base());
+    let score = |lm, hidden| token_log_probs(lm, hidden, batch.tokens.clone(), config.temperature);
+    let log_probs = score(policy, hidden.clone());
+    let mut arrays = vec![log_probs.clone(), log_probs, values];
+    if let Some(reference) = models.reference() {
+        let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
+        arrays[1] = score(reference, ref_hidden.clone());
+        if config.kl_penalty == KlPenalty::Full {
+            let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
+            arrays.push(full_kl(all(policy, hidden), all(reference, ref_hidden)));
+        }
+    }
+    Tensor::stack::<3>(arrays, 0)
+}
+
+/// The same without the policy, whose log-probabilities are 0, `[3, rows, slots]`.
+fn measure_others(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) -> Tensor<3> {
+    let values = models.trained().values(models.base(), batch);
+    let mut arrays = vec![values.zeros_like(), values.zeros_like(), values];
+    if let Some(reference) = models.reference() {
+        let hidden = batch.predicting(reference.hidden_states(&batch.input));
+        arrays[1] = token_log_probs(reference, hidden, batch.tokens.clone(), config.temperature);
+    }
+    Tensor::stack::<3>(arrays, 0)
 }
 
 impl Rollout {
@@ -83,6 +129,15 @@ impl Rollout {
                     target[place] = number;
                 }
             }
+        }
+    }
+
+    /// The policy says of its tokens what the sampler said.
+    fn take_in_sampled(&mut self) {
+        let sampled = self.responses.sampled().expect("looked for before").clone();
+        for (row, numbers) in sampled.log_probs.iter().enumerate() {
+            let start = self.row(row).start;
+            self.log_probs[start..start + numbers.len()].copy_from_slice(numbers);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A PPO step's numbers by their published names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::group_advantage::groups_that_differ;
 use crate::masked_stats::{Variance, mean, mean_of_row_sums, variance};
@@ -11,7 +11,7 @@ use crate::ppo_step::ScoredRollout;
 use crate::ppo_update::Updates;
 
 /// Metrics that TRL does not have, or does not have so, each with its meaning.
-pub const OWN_METRICS: [(&str, &str); 17] = [
+pub const OWN_METRICS: [(&str, &str); 18] = [
     (
         "objective/kl",
         "mean over responses of the summed log π − log π_ref (k1), whatever is penalised",
@@ -38,6 +38,10 @@ pub const OWN_METRICS: [(&str, &str); 17] = [
     ),
     ("val/ratio_var", "variance of the mean ratio between minibatches"),
     ("val/num_eos_tokens", "responses that a stop token ended"),
+    (
+        "ppo/distinct_responses",
+        "different responses for each one written; near 0 the policy says the same to every prompt",
+    ),
     (
         "ppo/missing_eos_rate",
         "share of responses that no stop token ended",
@@ -167,6 +171,7 @@ impl PpoMetrics {
         let penalty = over_rows(&rewards.non_score_rewards);
         let ended = rollout.responses.ended().iter().filter(|ended| **ended).count() as f64;
         let batch = rollout.responses.batch() as f64;
+        let distinct: BTreeSet<&Vec<u32>> = rollout.responses.responses().iter().collect();
         let learned = experience
             .rows
             .iter()
@@ -190,6 +195,7 @@ impl PpoMetrics {
             ("tokens/responses_len_mean", responses.0),
             ("tokens/responses_len_std", responses.1),
             ("val/num_eos_tokens", ended),
+            ("ppo/distinct_responses", distinct.len() as f64 / batch),
             ("ppo/missing_eos_rate", 1.0 - ended / batch),
             ("ppo/tokens_learned_from", learned.sum::<usize>() as f64),
             ("ppo/left_out_rate", 1.0 - experience.rows.len() as f64 / batch),

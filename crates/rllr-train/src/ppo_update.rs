@@ -9,7 +9,7 @@ use crate::gradients::{StepGradients, gather_gradients};
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{LossMeans, PpoConfig};
 use crate::ppo_experience::Experience;
-use crate::ppo_lesson::lesson;
+use crate::ppo_lesson::lessons;
 use crate::ppo_stats::{COUNT, PpoStats};
 use crate::trained_parts::{part_changes, part_gradients};
 
@@ -107,21 +107,23 @@ impl PpoTrainer {
         let (models, config) = (&self.models, &self.config);
         let micro_batches = micro_batches(experience, rows, config);
         let is_first = pending.steps.is_empty();
-        let backward = |micro_batch: &MicroBatch| {
-            let lesson = lesson(models, experience, micro_batch, config);
-            pending.stats.push(lesson.stats);
-            if is_first {
-                let rows = micro_batch.rows.clone();
-                pending
-                    .first_log_probs
-                    .push((rows, micro_batch.slots, lesson.log_probs));
-            }
-            lesson.gradients
-        };
+        let lessons = lessons(models, experience, &micro_batches, config, &*self.workers);
+        let found = micro_batches
+            .iter()
+            .zip(lessons)
+            .flat_map(|(micro_batch, lesson)| {
+                pending.stats.push(lesson.stats);
+                if is_first {
+                    let rows = micro_batch.rows.clone();
+                    pending
+                        .first_log_probs
+                        .push((rows, micro_batch.slots, lesson.log_probs));
+                }
+                lesson.gradients
+            });
         let max_grad_norm = config.gradient_clipping.max_grad_norm(self.state.optimizer_step);
         let trained = models.trained();
-        let StepGradients { gradients, norm } =
-            gather_gradients(trained, micro_batches.iter().flat_map(backward), max_grad_norm);
+        let StepGradients { gradients, norm } = gather_gradients(trained, found, max_grad_norm);
         pending.grad_norms.push(norm.inner());
         if is_first && pending.is_watched {
             // Weight decay changes weights that learn nothing, so a look at the weights is not enough.

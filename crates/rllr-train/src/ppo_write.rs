@@ -1,6 +1,8 @@
 //! The policy writes: prompts in, responses out, with what the sampler said of their tokens.
 
-use rllr_model::{AdaptedLm, Decoding, Generation, GenerationConfig, Sampling, SpecialTokenIds, Uniforms};
+use rllr_model::{
+    AdaptedLm, Decoding, Generating, Generation, GenerationConfig, Sampling, SpecialTokenIds, Uniforms,
+};
 
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::{PpoConfig, RolloutModel};
@@ -8,6 +10,7 @@ use crate::ppo_error::PpoError;
 use crate::random_stream::{Purpose, random_stream};
 use crate::responses::Responses;
 use crate::rounding::to_f32;
+use crate::workers::{Workers, map};
 
 impl PpoConfig {
     /// How responses are written: from the policy's own distribution at the temperature that scores them, as far as
@@ -60,13 +63,16 @@ impl PpoTrainer {
         let mut rng = random_stream(config.seed, Purpose::Responses, self.state.step as u64, draw);
         let uniforms = Uniforms::draw(&generation_config, prompts.len(), &mut rng);
         let policy = self.models.policy();
+        let writing = Writing {
+            prompts: &prompts,
+            config: &generation_config,
+            uniforms: &uniforms,
+            workers: &*self.workers,
+        };
         let rows = config.generation_batch_size;
         let generation = match config.rollout_model {
-            RolloutModel::Copy => {
-                let copy = policy.for_decoding();
-                generate(copy.as_lm(), &prompts, &generation_config, &uniforms, rows).await?
-            }
-            RolloutModel::Policy => generate(policy, &prompts, &generation_config, &uniforms, rows).await?,
+            RolloutModel::Copy => writing.generate(policy.for_decoding().as_lm(), rows).await?,
+            RolloutModel::Policy => writing.generate(policy, rows).await?,
         };
         let responses =
             Responses::from_generation(prompts, generation, config.temperature, config.max_new_tokens)?;
@@ -75,23 +81,56 @@ impl PpoTrainer {
     }
 }
 
-/// Writes some rows at a time; each row has random numbers of its own.
-async fn generate(
-    lm: AdaptedLm<'_>,
-    prompts: &[Vec<u32>],
-    config: &GenerationConfig,
-    uniforms: &Uniforms,
-    rows: usize,
-) -> Result<Generation, PpoError> {
-    let mut parts = Vec::new();
-    for (index, prompts) in prompts.chunks(rows).enumerate() {
-        let start = index * rows;
-        let uniforms = uniforms.rows(start..start + prompts.len());
-        let mut generating = lm.start_generation(prompts, config, &uniforms)?;
-        generating.run().await?;
-        parts.push(generating.finish().await?);
+/// What is to be written, and by whom.
+struct Writing<'a> {
+    prompts: &'a [Vec<u32>],
+    config: &'a GenerationConfig,
+    /// Each row has random numbers of its own.
+    uniforms: &'a Uniforms,
+    workers: &'a dyn Workers,
+}
+
+impl Writing<'_> {
+    /// Writes `rows` rows at a time, and as many times that as there are workers.
+    async fn generate(&self, lm: AdaptedLm<'_>, rows: usize) -> Result<Generation, PpoError> {
+        let starts: Vec<usize> = (0..self.prompts.len()).step_by(rows).collect();
+        let mut done = Vec::new();
+        for turn in starts.chunks(self.workers.count().max(1)) {
+            let started = map(self.workers, turn, |&start| {
+                let part = start..self.prompts.len().min(start + rows);
+                let uniforms = self.uniforms.rows(part.clone());
+                lm.start_generation(&self.prompts[part], self.config, &uniforms)
+            });
+            let started = started.into_iter().collect::<Result<Vec<_>, _>>()?;
+            for generating in self.go_on(started).await? {
+                done.push(generating.finish().await?);
+            }
+        }
+        Ok(Generation::concat(done))
     }
-    Ok(Generation::concat(parts))
+
+    /// Does all steps. Alone, one part looks whether its rows have ended while it goes on; several are looked at between
+    /// their steps.
+    async fn go_on(&self, mut parts: Vec<Generating>) -> Result<Vec<Generating>, PpoError> {
+        if let [alone] = &mut parts[..] {
+            alone.run().await?;
+            return Ok(parts);
+        }
+        let steps = self.config.steps_between_looks.max(1);
+        loop {
+            let mut all_ended = true;
+            for part in &parts {
+                all_ended &= part.has_ended().await?;
+            }
+            if all_ended {
+                return Ok(parts);
+            }
+            parts = map(self.workers, parts, |mut part| {
+                part.advance(steps);
+                part
+            });
+        }
+    }
 }
 
 /// There are prompts, and each begins at most once: a template that writes the token and a tokenizer that adds it make

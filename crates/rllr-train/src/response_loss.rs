@@ -23,6 +23,8 @@ pub(crate) struct ResponseLoss {
     pub(crate) surrogate: Tensor<1>,
     /// Number of response tokens that the model thinks most probable, `[1]`.
     pub(crate) num_right: Tensor<1>,
+    /// `(1/N) Σ H` over the distributions of the response tokens, in nats; TRL 1.12 `SFTTrainer`, `[1]`.
+    pub(crate) entropy: Tensor<1>,
 }
 
 impl ResponseTokens {
@@ -92,6 +94,8 @@ pub(crate) fn response_loss(
     let scored = weighted_log_probs(hidden, weight, tokens.targets(), coefficients, Scoring::default());
     ResponseLoss {
         num_right: scored.num_greedy(),
+        // Every coefficient is −1/N.
+        entropy: -scored.entropy,
         value: scored.value,
         surrogate: scored.surrogate,
     }

@@ -13,6 +13,7 @@ use crate::micro_batching::MicroBatching;
 use crate::optimization::UpdateError;
 use crate::reward_step::RewardTrainingError;
 use crate::trained_parts::{num_trainable, total_change};
+use crate::workers::{OneByOne, Workers, map, with_own_graph};
 
 /// The trained part of a reward model.
 #[derive(Module, Debug)]
@@ -159,6 +160,20 @@ impl RewardModels {
         rows: &[R],
         micro_batching: MicroBatching,
     ) -> Result<Vec<f32>, RewardTrainingError> {
+        self.score_with(&OneByOne, rows, micro_batching).await
+    }
+
+    /// [`RewardModels::score`] with parts computed by `workers`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn score_with<R: AsRef<[u32]>>(
+        &self,
+        workers: &dyn Workers,
+        rows: &[R],
+        micro_batching: MicroBatching,
+    ) -> Result<Vec<f32>, RewardTrainingError> {
         let models = Self {
             base: self.base.clone(),
             trained: self.trained.valid(),
@@ -170,15 +185,23 @@ impl RewardModels {
         }
 
         // 1. Everything is asked for, nothing is waited for.
-        let mut transaction = Transaction::default();
+        let mut batches = Vec::new();
         for part in &parts {
             let rows: Vec<&[u32]> = part.iter().map(|&row| rows[row].as_ref()).collect();
-            let batch = TokenBatch::from_rows(&rows, PaddingSide::Right, models.vocab_size())?;
-            let hidden = models
-                .decoder()
-                .forward(&batch.to_device(&models.device()), models.adapter());
-            transaction = transaction.register(last_values(models.trained.head().values(hidden), &batch));
+            batches.push(TokenBatch::from_rows(
+                &rows,
+                PaddingSide::Right,
+                models.vocab_size(),
+            )?);
         }
+        let scores = map(workers, batches, |batch| {
+            let input = batch.to_device(&models.device());
+            let hidden = models.decoder().forward(&input, models.adapter());
+            last_values(models.trained.head().values(hidden), &batch)
+        });
+        let transaction = scores
+            .into_iter()
+            .fold(Transaction::default(), Transaction::register);
 
         // 2. One read.
         let found = transaction.execute_async().await.map_err(UpdateError::Device)?;
@@ -189,6 +212,13 @@ impl RewardModels {
             }
         }
         Ok(scores)
+    }
+
+    /// The same, whose gradients are computed apart; see [`with_own_graph`].
+    pub(crate) fn with_own_graph(&self) -> Self {
+        let mut models = self.clone();
+        models.trained = with_own_graph(&self.trained);
+        models
     }
 
     pub(crate) fn set_trained(&mut self, trained: TrainedReward) {

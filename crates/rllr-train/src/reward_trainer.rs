@@ -3,6 +3,7 @@
 //! [`RewardTrainer::step`] is the whole of it, in numbered steps; the losses are in `rllr-reward`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
@@ -20,6 +21,7 @@ use crate::reward_pair::RewardPair;
 use crate::reward_step::{RewardStep, RewardTrainingError};
 use crate::sft::dropout_seeds;
 use crate::sft_config::AdapterDropout;
+use crate::workers::{OneByOne, SharedWorkers, map_in_turns};
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub struct RewardTrainer {
     models: RewardModels,
     optimization: Optimization,
     config: RewardConfig,
+    workers: SharedWorkers,
 }
 
 /// What the backward passes of a step leave behind.
@@ -74,7 +77,27 @@ impl RewardTrainer {
             optimization: Optimization::resume(config.optimization(total_steps), optimizer, state),
             models,
             config,
+            workers: Arc::new(OneByOne),
         })
+    }
+
+    /// From now on these compute the micro-batches of a step; results stay what they are. At the start there is
+    /// [`OneByOne`].
+    #[must_use]
+    pub fn with_workers(mut self, workers: SharedWorkers) -> Self {
+        self.set_workers(workers);
+        self
+    }
+
+    /// See [`Self::with_workers`].
+    pub fn set_workers(&mut self, workers: SharedWorkers) {
+        self.workers = workers;
+    }
+
+    /// Who computes the micro-batches of a step.
+    #[must_use]
+    pub fn workers(&self) -> SharedWorkers {
+        Arc::clone(&self.workers)
     }
 
     /// The models in their present state.
@@ -163,7 +186,8 @@ impl RewardTrainer {
         let chosen = pairs.iter().map(|(_, pair)| pair.chosen().tokens());
         let rejected = pairs.iter().map(|(_, pair)| pair.rejected().tokens());
         let rows: Vec<Vec<u32>> = chosen.chain(rejected).collect();
-        let scores = self.models.score(&rows, self.config.micro_batching).await?;
+        let batching = self.config.micro_batching;
+        let scores = self.models.score_with(&*self.workers, &rows, batching).await?;
         let (chosen, rejected) = scores.split_at(pairs.len());
         let mut by_kind: BTreeMap<K, [Vec<f32>; 2]> = BTreeMap::new();
         for (index, (kind, _)) in pairs.iter().enumerate() {
@@ -182,7 +206,7 @@ impl RewardTrainer {
         if batch.is_empty() {
             return Err(RewardTrainingError::Empty);
         }
-        let models = &self.models;
+        let (models, config) = (&self.models, &self.config);
 
         // 1. The batch is cut into parts that fit into memory.
         let lengths: Vec<usize> = batch.iter().map(|pair| 2 * pair.len()).collect();
@@ -196,52 +220,55 @@ impl RewardTrainer {
             .collect::<Result<Vec<_>, BatchError>>()?;
 
         // 2. Their gradients are added up: each pair counts 1 / number of pairs of the step.
-        let (mut losses, mut scores) = (Vec::new(), Vec::new());
         let mut dropout_seeds = dropout_seeds(self.config.seed, self.optimization.state.step);
-        let parts = micro_batches.into_iter().zip(&inputs).map(|(pairs, input)| {
-            let (found, [loss, of_part]) = self.backward(input, batch.len(), dropout_seeds.next_u64());
+        let parts = inputs.iter().map(|input| (input, dropout_seeds.next_u64()));
+        let lessons = map_in_turns(&*self.workers, parts, |(input, dropout_seed)| {
+            let models = models.with_own_graph();
+            backward(&models, config, input, batch.len(), dropout_seed)
+        });
+        let (mut losses, mut scores) = (Vec::new(), Vec::new());
+        let found = micro_batches.into_iter().zip(lessons);
+        let found = found.map(|(pairs, (found, [loss, of_part]))| {
             losses.push((loss, batch[pairs[0]].clone()));
             scores.push((pairs, of_part));
             found
         });
-        let gradients = gather_gradients(models.trained(), parts, self.optimization.max_grad_norm());
+        let gradients = gather_gradients(models.trained(), found, self.optimization.max_grad_norm());
         Ok(Passes {
             gradients,
             losses,
             scores,
         })
     }
+}
 
-    /// Gradients of a part of the step's loss; that part, `[1]`, and its scores, `[2 · pairs]`.
-    fn backward(
-        &self,
-        part: &PairBatch,
-        step_pairs: usize,
-        dropout_seed: u64,
-    ) -> (GradientsParams, [Tensor<1>; 2]) {
-        let models = &self.models;
-        let dropping = match self.config.adapter_dropout {
-            AdapterDropout::AsConfigured => {
-                models.adapter().map(|adapter| adapter.with_dropout(dropout_seed))
-            }
-            AdapterDropout::Off => models.adapter().cloned(),
-        };
-        let pass = DecoderPass {
-            decoder: models.decoder(),
-            adapter: dropping.as_ref(),
-            input: &part.input,
-        };
-        let (mut found, shown) = gradients(self.config.checkpointing, pass, models.trained(), |hidden| {
-            let (losses, scores) = part.losses(models.trained().head().values(hidden));
-            let loss = losses.sum() / step_pairs as f64;
-            let shown = [loss.clone().inner(), scores.inner()];
-            (loss, shown)
-        });
-        if let Some(padding_id) = self.config.loss.read_padding() {
-            without_row(&mut found, models.decoder(), padding_id);
-        }
-        (found, shown)
+/// Gradients of a part of the step's loss; that part, `[1]`, and its scores, `[2 · pairs]`.
+fn backward(
+    models: &RewardModels,
+    config: &RewardConfig,
+    part: &PairBatch,
+    step_pairs: usize,
+    dropout_seed: u64,
+) -> (GradientsParams, [Tensor<1>; 2]) {
+    let dropping = match config.adapter_dropout {
+        AdapterDropout::AsConfigured => models.adapter().map(|adapter| adapter.with_dropout(dropout_seed)),
+        AdapterDropout::Off => models.adapter().cloned(),
+    };
+    let pass = DecoderPass {
+        decoder: models.decoder(),
+        adapter: dropping.as_ref(),
+        input: &part.input,
+    };
+    let (mut found, shown) = gradients(config.checkpointing, pass, models.trained(), |hidden| {
+        let (losses, scores) = part.losses(models.trained().head().values(hidden));
+        let loss = losses.sum() / step_pairs as f64;
+        let shown = [loss.clone().inner(), scores.inner()];
+        (loss, shown)
+    });
+    if let Some(padding_id) = config.loss.read_padding() {
+        without_row(&mut found, models.decoder(), padding_id);
     }
+    (found, shown)
 }
 
 /// Padding is read and not learnt: transformers' embeddings give their padding id no gradient.

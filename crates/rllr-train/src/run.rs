@@ -8,6 +8,7 @@ use crate::checkpoint_error::CheckpointError;
 use crate::checkpoint_store::CheckpointStore;
 use crate::run_event::{Metrics, RunEvent, RunSample};
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 mod config;
 #[cfg(test)]
@@ -36,6 +37,9 @@ pub trait Stage {
 
     /// Steps that were done.
     fn steps_done(&self) -> usize;
+
+    /// From now on these compute the parts of its steps, if they have any; what a step does stays the same.
+    fn set_workers(&mut self, _workers: SharedWorkers) {}
 
     /// The next step.
     async fn step(&mut self) -> Result<StepReport, Self::Error>;

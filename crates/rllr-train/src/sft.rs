@@ -3,6 +3,8 @@
 //! [`SftTrainer::step`] is the whole of it, in numbered steps. Distillation on a teacher's answers is the same with
 //! the answers as responses (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947): nothing but data.
 
+use std::sync::Arc;
+
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +23,7 @@ use crate::sft_config::{AdapterDropout, SftConfig};
 use crate::sft_models::SftModels;
 use crate::sft_step::{SftError, SftSample, SftStep};
 use crate::trained_parts::total_change;
+use crate::workers::{OneByOne, SharedWorkers, map_in_turns};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ pub struct SftTrainer {
     optimization: Optimization,
     config: SftConfig,
     objective: Objective,
+    workers: SharedWorkers,
 }
 
 /// What a response is to teach.
@@ -48,6 +52,8 @@ struct Passes {
     losses: Vec<(Tensor<1>, SftSample)>,
     /// Right tokens by micro-batch, `[1]`.
     num_right: Vec<Tensor<1>>,
+    /// Part of the mean entropy by micro-batch, `[1]`.
+    entropies: Vec<Tensor<1>>,
     response_tokens: usize,
 }
 
@@ -83,7 +89,27 @@ impl SftTrainer {
             models,
             config,
             objective: Objective::Responses,
+            workers: Arc::new(OneByOne),
         })
+    }
+
+    /// From now on these compute the micro-batches of a step; results stay what they are. At the start there is
+    /// [`OneByOne`].
+    #[must_use]
+    pub fn with_workers(mut self, workers: SharedWorkers) -> Self {
+        self.set_workers(workers);
+        self
+    }
+
+    /// See [`Self::with_workers`].
+    pub fn set_workers(&mut self, workers: SharedWorkers) {
+        self.workers = workers;
+    }
+
+    /// Who computes the micro-batches of a step.
+    #[must_use]
+    pub fn workers(&self) -> SharedWorkers {
+        Arc::clone(&self.workers)
     }
 
     pub(crate) fn with_objective(self, objective: Objective) -> Self {
@@ -126,6 +152,7 @@ impl SftTrainer {
             gradients,
             losses,
             num_right,
+            entropies,
             response_tokens,
         } = self.passes(batch)?;
 
@@ -149,6 +176,7 @@ impl SftTrainer {
                 changes,
             },
             num_right,
+            entropies,
             response_tokens,
             step: state.step,
             learning_rate,
@@ -181,53 +209,33 @@ impl SftTrainer {
             .collect::<Result<Vec<_>, BatchError>>()?;
 
         // 2. Their gradients are added up: each token counts 1 / number of response tokens of the step.
-        let (mut losses, mut num_right) = (Vec::new(), Vec::new());
+        let lesson = Lesson {
+            config: &self.config,
+            objective: &self.objective,
+            step_tokens: response_tokens,
+        };
         let mut dropout_seeds = dropout_seeds(self.config.seed, self.optimization.state.step);
-        let parts = micro_batches.iter().zip(&inputs).map(|(rows, input)| {
-            let (found, [loss, right]) = self.backward(input, response_tokens, dropout_seeds.next_u64());
+        let parts = inputs.iter().map(|input| (input, dropout_seeds.next_u64()));
+        let lessons = map_in_turns(&*self.workers, parts, |(input, dropout_seed)| {
+            lesson.backward(&models.with_own_graph(), input, dropout_seed)
+        });
+        let (mut losses, mut num_right, mut entropies) = (Vec::new(), Vec::new(), Vec::new());
+        let found = micro_batches.iter().zip(lessons).map(|(rows, lesson)| {
+            let (found, [loss, right, entropy]) = lesson;
             let row = rows[0];
             let example = batch[row].clone();
             losses.push((loss, SftSample { row, example }));
             num_right.push(right);
+            entropies.push(entropy);
             found
         });
-        let gradients = gather_gradients(models.trained(), parts, self.optimization.max_grad_norm());
+        let gradients = gather_gradients(models.trained(), found, self.optimization.max_grad_norm());
         Ok(Passes {
             gradients,
             losses,
             num_right,
+            entropies,
             response_tokens,
-        })
-    }
-
-    /// Gradients of a part of the step's loss; that part, and the number of right tokens, `[1]` each.
-    fn backward(
-        &self,
-        tokens: &ResponseTokens,
-        step_tokens: usize,
-        dropout_seed: u64,
-    ) -> (GradientsParams, [Tensor<1>; 2]) {
-        let lm = self.models.lm();
-        let dropping = match self.config.adapter_dropout {
-            AdapterDropout::AsConfigured => lm.adapter().map(|adapter| adapter.with_dropout(dropout_seed)),
-            AdapterDropout::Off => lm.adapter().cloned(),
-        };
-        let pass = DecoderPass {
-            decoder: lm.base().decoder(),
-            adapter: dropping.as_ref(),
-            input: &tokens.input,
-        };
-        gradients(self.config.checkpointing, pass, self.models.trained(), |hidden| {
-            let student = OutputLayer {
-                hidden,
-                weight: lm.base().output_weight(),
-            };
-            let ResponseLoss {
-                value,
-                surrogate,
-                num_right,
-            } = self.objective.loss(student, tokens, step_tokens);
-            (surrogate, [value, num_right])
         })
     }
 
@@ -243,6 +251,48 @@ impl SftTrainer {
             return Err(SftError::NotEnded(SftSample { row, example }));
         }
         Ok(batch.iter().map(|example| example.response().len()).sum())
+    }
+}
+
+/// What all parts of a step share.
+struct Lesson<'a> {
+    config: &'a SftConfig,
+    objective: &'a Objective,
+    step_tokens: usize,
+}
+
+impl Lesson<'_> {
+    /// Gradients of a part of the step's loss; that part, the number of right tokens, and the part of the mean entropy,
+    /// `[1]` each.
+    fn backward(
+        &self,
+        models: &SftModels,
+        tokens: &ResponseTokens,
+        dropout_seed: u64,
+    ) -> (GradientsParams, [Tensor<1>; 3]) {
+        let lm = models.lm();
+        let dropping = match self.config.adapter_dropout {
+            AdapterDropout::AsConfigured => lm.adapter().map(|adapter| adapter.with_dropout(dropout_seed)),
+            AdapterDropout::Off => lm.adapter().cloned(),
+        };
+        let pass = DecoderPass {
+            decoder: lm.base().decoder(),
+            adapter: dropping.as_ref(),
+            input: &tokens.input,
+        };
+        gradients(self.config.checkpointing, pass, models.trained(), |hidden| {
+            let student = OutputLayer {
+                hidden,
+                weight: lm.base().output_weight(),
+            };
+            let ResponseLoss {
+                value,
+                surrogate,
+                num_right,
+                entropy,
+            } = self.objective.loss(student, tokens, self.step_tokens);
+            (surrogate, [value, num_right, entropy])
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use rllr_model::{AdaptedLm, CausalLm};
 
 use crate::actor_critic::{Actor, ModelsError};
 use crate::trained_parts::num_trainable;
+use crate::workers::with_own_graph;
 
 /// What is trained, and the frozen model that it adapts, if it is an adapter.
 ///
@@ -71,6 +72,13 @@ impl SftModels {
     #[must_use]
     pub fn device(&self) -> Device {
         self.trained.devices()[0].clone().inner()
+    }
+
+    /// The same, whose gradients are computed apart; see [`with_own_graph`].
+    pub(crate) fn with_own_graph(&self) -> Self {
+        let mut models = self.clone();
+        models.trained = with_own_graph(&self.trained);
+        models
     }
 
     pub(crate) fn set_trained(&mut self, trained: Actor) {

@@ -18,6 +18,8 @@ pub struct SftStep {
     pub(crate) update: PendingUpdate<SftSample>,
     /// Right tokens by micro-batch, `[1]`.
     pub(crate) num_right: Vec<Tensor<1>>,
+    /// Part of the mean entropy by micro-batch, `[1]`.
+    pub(crate) entropies: Vec<Tensor<1>>,
     pub(crate) response_tokens: usize,
     pub(crate) step: usize,
     pub(crate) learning_rate: f64,
@@ -39,6 +41,9 @@ pub struct SftMetrics {
     pub num_tokens: u64,
     /// Share of the step's response tokens that were the model's most probable ones, before the update.
     pub mean_token_accuracy: f64,
+    /// Mean entropy of the model's distributions over the step's response tokens in nats, before the update: at least 0,
+    /// at most the logarithm of the vocabulary's size, and falling as the model becomes sure.
+    pub entropy: f64,
 }
 
 /// An example, to be shown where something is wrong with it.
@@ -86,15 +91,19 @@ impl SftStep {
     ///
     /// [`SftError::Update`] when loss or gradients are not finite, or the first step changed nothing.
     pub async fn read(self) -> Result<SftMetrics, SftError> {
-        let numbers = self.update.read(self.num_right).await?;
-        let right: f64 = numbers.others.iter().map(|&right| f64::from(right)).sum();
+        let micro_batches = self.num_right.len();
+        let others = self.num_right.into_iter().chain(self.entropies);
+        let numbers = self.update.read(others.collect()).await?;
+        let (right, entropies) = numbers.others.split_at(micro_batches);
+        let sum = |numbers: &[f32]| numbers.iter().copied().map(f64::from).sum::<f64>();
         Ok(SftMetrics {
             step: self.step,
             loss: numbers.loss,
             grad_norm: numbers.grad_norm,
             learning_rate: self.learning_rate,
             num_tokens: self.num_tokens,
-            mean_token_accuracy: right / self.response_tokens as f64,
+            mean_token_accuracy: sum(right) / self.response_tokens as f64,
+            entropy: sum(entropies),
         })
     }
 }

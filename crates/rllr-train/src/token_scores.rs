@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
-use rllr_model::{AdaptedLm, ScoredTokens, Scoring};
+use rllr_model::{AdaptedLm, ScoredTokens, Scoring, log_probs_of};
 
 /// Scores tokens by the hidden states that predict them, some rows of logits at a time.
 ///
@@ -18,11 +18,24 @@ pub(crate) fn score_tokens(
     tokens: Tensor<2, Int>,
     temperature: f64,
 ) -> ScoredTokens {
-    let scoring = Scoring {
+    ScoredTokens::new(hidden, lm.base().output_weight(), tokens, scoring(temperature))
+}
+
+/// The log-probabilities of [`score_tokens`] alone, without autodiff, `[batch, slots]`.
+pub(crate) fn token_log_probs(
+    lm: AdaptedLm<'_>,
+    hidden: Tensor<3>,
+    tokens: Tensor<2, Int>,
+    temperature: f64,
+) -> Tensor<2> {
+    log_probs_of(hidden, lm.base().output_weight(), tokens, scoring(temperature))
+}
+
+fn scoring(temperature: f64) -> Scoring {
+    Scoring {
         temperature,
         ..Scoring::default()
-    };
-    ScoredTokens::new(hidden, lm.base().output_weight(), tokens, scoring)
+    }
 }
 
 /// Log-probabilities of all tokens, `[batch, slots, vocab_size]`; for divergences over the whole vocabulary.

@@ -1,5 +1,6 @@
 //! One PPO iteration as it is measured: models, settings, and the time of each phase.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -7,13 +8,15 @@ use clap::ValueEnum;
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rllr_cli::threads;
 use rllr_model::{
     CausalLm, CausalLmConfig, HeadInitialization, LoraAdapter, LoraConfig, ScalarHead, ScalarModel,
     SpecialTokenIds, WeightStorage, initial_weights,
 };
 use rllr_train::{
     Actor, ActorCritic, AdamSettings, AdapterCritic, Critic, CriticKind, GradientClipping, MicroBatching,
-    OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels, TrainedReward,
+    OldLogProbs, OptimizerConfig, PpoConfig, PpoModels, PpoTrainer, Reference, ReferenceKind, RewardModels,
+    SharedWorkers, TrainedReward,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +27,7 @@ pub(super) struct Size {
     #[arg(long, default_value_t = 16)]
     pub(super) ppo_batch: usize,
     /// Responses that go through the models at a time, when measured and when learned from.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 4)]
     pub(super) micro_batch: usize,
     /// Tokens of each prompt.
     #[arg(long, default_value_t = 128)]
@@ -32,16 +35,20 @@ pub(super) struct Size {
     /// Tokens of each response; none ends early.
     #[arg(long, default_value_t = 64)]
     pub(super) new_tokens: usize,
+    /// Parts of our steps that are computed side by side.
+    #[arg(long, default_value_t = 2)]
+    pub(super) workers: usize,
 }
 
 impl Size {
     /// As it is written on a command line.
-    pub(super) fn arguments(&self) -> [String; 8] {
+    pub(super) fn arguments(&self) -> [String; 10] {
         let Self {
             ppo_batch,
             micro_batch,
             prompt,
             new_tokens,
+            workers,
         } = self;
         let number = |size: &usize| size.to_string();
         [
@@ -53,6 +60,8 @@ impl Size {
             number(prompt),
             "--new-tokens".to_owned(),
             number(new_tokens),
+            "--workers".to_owned(),
+            number(workers),
         ]
     }
 }
@@ -82,6 +91,14 @@ impl Models {
             Self::SharedHead => CriticKind::SharedHead,
             Self::OwnModel => CriticKind::OwnModel,
             Self::Adapters => CriticKind::OwnAdapter,
+        }
+    }
+
+    /// TRL 1.12 has them from its rollout, TRL 0.7.2 measures them.
+    fn old_log_probs(self) -> OldLogProbs {
+        match self {
+            Self::OwnModel | Self::Adapters => OldLogProbs::Sampled,
+            Self::SharedHead => OldLogProbs::Measured,
         }
     }
 
@@ -142,6 +159,7 @@ pub(super) struct Iteration {
     reward_models: RewardModels,
     prompts: Vec<Vec<u32>>,
     micro_batching: MicroBatching,
+    workers: SharedWorkers,
 }
 
 impl Iteration {
@@ -167,15 +185,19 @@ impl Iteration {
             gradient_clipping: GradientClipping::Never,
             critic: models.critic(),
             reference: models.reference(),
+            old_log_probs: models.old_log_probs(),
+            generation_batch_size: size.ppo_batch.div_ceil(size.workers.max(1)),
             ..PpoConfig::default()
         };
+        let workers = threads::workers(size.workers);
         let vocab_size = u32::try_from(model_config().vocab_size)?;
         let mut prompt = || (0..size.prompt).map(|_| rng.next_u32() % vocab_size).collect();
         Ok(Self {
-            trainer: PpoTrainer::new(ppo_models, config, 1_000_000)?,
+            trainer: PpoTrainer::new(ppo_models, config, 1_000_000)?.with_workers(Arc::clone(&workers)),
             reward_models,
             prompts: (0..size.ppo_batch).map(|_| prompt()).collect(),
             micro_batching: MicroBatching::Rows(size.micro_batch),
+            workers,
         })
     }
 
@@ -192,7 +214,10 @@ impl Iteration {
         let rows: Vec<Vec<u32>> = texts
             .map(|(prompt, response)| [&prompt[..], response].concat())
             .collect();
-        let raw_scores = block_on(self.reward_models.score(&rows, self.micro_batching))?;
+        let raw_scores = block_on(
+            self.reward_models
+                .score_with(&*self.workers, &rows, self.micro_batching),
+        )?;
         let scored = block_on(self.trainer.score(responses, &raw_scores))?;
         let scores = start.elapsed().as_secs_f64();
 

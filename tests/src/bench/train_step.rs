@@ -7,8 +7,9 @@ use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rllr_cli::devices::{self, DeviceName};
+use rllr_cli::threads;
 use rllr_model::{CausalLm, CausalLmConfig, PaddingSide, TokenBatch, initial_weights};
-use rllr_train::{LmTrainer, LmTrainerConfig};
+use rllr_train::{LmTrainer, LmTrainerConfig, MicroBatching};
 use serde_json::json;
 
 use super::median;
@@ -32,6 +33,9 @@ pub struct Args {
     /// Threads for both sides.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Parts of our step that are computed side by side, on the CPU.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
 }
 
 /// A model and a batch to train it on.
@@ -101,7 +105,11 @@ fn size(
 }
 
 fn measure(args: &Args, size: &Size, device: &Device) -> anyhow::Result<serde_json::Value> {
-    let mut ours = Ours::new(size, device)?;
+    let workers = match args.device {
+        DeviceName::Cpu | DeviceName::Auto => args.workers.max(1),
+        DeviceName::WebGpu(_) => 1,
+    };
+    let mut ours = Ours::new(size, device, workers)?;
     let mut torch = if args.torch {
         Some(Torch::start(
             "torch_train_step.py",
@@ -128,7 +136,7 @@ fn measure(args: &Args, size: &Size, device: &Device) -> anyhow::Result<serde_js
     let mut result = json!({
         "bench": "train_step", "size": size.name, "parameters": size.config.num_parameters(),
         "tokens": size.batch * size.seq_len, "device": format!("{:?}", args.device), "threads": args.threads,
-        "steps": our_times.len(), "ms_median": milliseconds, "ms_min": our_times[0],
+        "workers": workers, "steps": our_times.len(), "ms_median": milliseconds, "ms_min": our_times[0],
     });
     if args.torch {
         let torch_milliseconds = median(&mut torch_times);
@@ -145,7 +153,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(size: &Size, device: &Device) -> anyhow::Result<Self> {
+    fn new(size: &Size, device: &Device, workers: usize) -> anyhow::Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let weights = initial_weights(&size.config, 0.02, &mut rng);
         let model = CausalLm::from_weights(&size.config, &weights, &device.clone().autodiff())?;
@@ -154,8 +162,12 @@ impl Ours {
             .map(|_| (0..size.seq_len).map(|_| rng.next_u32() % vocab_size).collect())
             .collect();
         let batch = TokenBatch::from_rows(&rows, PaddingSide::Right, size.config.vocab_size)?;
+        let config = LmTrainerConfig {
+            micro_batching: MicroBatching::Rows(size.batch.div_ceil(workers)),
+            ..LmTrainerConfig::default()
+        };
         Ok(Self {
-            trainer: LmTrainer::new(model, LmTrainerConfig::default()),
+            trainer: LmTrainer::new(model, config).with_workers(threads::workers(workers)),
             batch,
         })
     }

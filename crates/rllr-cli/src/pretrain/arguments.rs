@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use rllr_model::CausalLmConfig;
 use rllr_train::{
-    Best, BestMetric, CheckpointConfig, LmTrainerConfig, LrSchedule, NextTokenConfig, RunConfig,
+    Best, BestMetric, CheckpointConfig, LmTrainerConfig, LrSchedule, MicroBatching, NextTokenConfig,
+    RunConfig,
 };
 
 use crate::data::load::DataSource;
@@ -40,6 +41,9 @@ pub struct PretrainArgs {
     /// Tokens of a piece, and the longest text that the model can read.
     #[arg(long, default_value_t = 128, value_name = "N")]
     seq_len: usize,
+    /// Pieces that go through the model at once. On a CPU its cores compute several such parts of a step side by side.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    micro_batch: usize,
     /// Highest learning rate.
     #[arg(long, default_value_t = 1e-3, value_name = "RATE")]
     learning_rate: f64,
@@ -114,6 +118,7 @@ impl PretrainArgs {
             trainer: LmTrainerConfig {
                 learning_rate: self.learning_rate,
                 weight_decay: self.weight_decay,
+                micro_batching: MicroBatching::Rows(self.micro_batch),
                 ..LmTrainerConfig::default()
             },
             seed: self.seed,

@@ -11,6 +11,7 @@ use super::context::{Context, Talk};
 use crate::checkpoint_directory::CheckpointDirectory;
 use crate::data::load::bad_input;
 use crate::sinks::{JsonLines, StatusLine};
+use crate::threads::workers_for;
 
 /// Whether a stage begins, or goes on where it stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Driver<'_> {
     ///
     /// When a step or a checkpoint fails, when the directory belongs to a run with other settings, and after Ctrl-C, when
     /// everything is saved.
-    pub fn drive<S: Stage>(&self, stage: S, directory: &Path, begin: Begin) -> anyhow::Result<S> {
+    pub fn drive<S: Stage>(&self, mut stage: S, directory: &Path, begin: Begin) -> anyhow::Result<S> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("making the directory {}", directory.display()))?;
         let store =
@@ -51,6 +52,7 @@ impl Driver<'_> {
                 best: None,
             },
         };
+        stage.set_workers(workers_for(&self.context.device));
         let begun = match begin {
             Begin::Fresh => pollster::block_on(Run::start(stage, store, config)),
             Begin::GoOn => pollster::block_on(Run::resume(stage, store, config)),

@@ -147,6 +147,8 @@ fn scores_equal_those_of_full_logits() {
             problem.targets(&device),
         );
         let [log_probs, entropies] = plainly(hidden.clone(), weight.clone(), targets.clone(), scoring);
+        let alone = log_probs_of(hidden.clone(), weight.clone(), targets.clone(), scoring);
+        assert_close(&numbers(alone), &numbers(log_probs.clone()), 1e-5, "nothing else");
         let scored = ScoredTokens::new(hidden, weight, targets, scoring);
         assert_close(
             &numbers(scored.log_probs()),
@@ -205,6 +207,35 @@ fn gradients_equal_those_of_full_logits() {
         let found = gradients(weighted.surrogate);
         assert_close(&found[0], &expected[0], 2e-5, "hidden states, one pass");
         assert_close(&found[1], &expected[1], 5e-5, "output layer, one pass");
+    }
+}
+
+/// `Σ g H` comes out of the backward pass, whichever of hidden states and output layer is differentiated.
+#[wasm_bindgen_test(unsupported = test)]
+fn the_entropy_beside_a_weighted_sum_is_that_of_full_logits() {
+    let (problem, plain, device) = (problem(), Device::flex(), Device::flex().autodiff());
+    for scoring in scorings() {
+        let targets = problem.targets(&plain);
+        let g = problem.per_token(&problem.log_prob_gradients, &plain);
+        let [_, entropies] = plainly(
+            problem.hidden(&plain),
+            problem.weight(&plain),
+            targets.clone(),
+            scoring,
+        );
+        let expected = numbers((entropies * g.clone()).sum());
+        let (hidden, weight) = (
+            problem.hidden(&device).require_grad(),
+            problem.weight(&device).require_grad(),
+        );
+        for (hidden, weight) in [
+            (hidden.clone(), weight.clone()),
+            (hidden, problem.weight(&plain)),
+            (problem.hidden(&plain), weight),
+        ] {
+            let found = weighted_log_probs(hidden, weight, targets.clone(), g.clone(), scoring);
+            assert_close(&numbers(found.entropy), &expected, 2e-5, "weighted entropy");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::pipeline::material::Gold;
 use crate::responses::Responses;
 use crate::reward_models::RewardModels;
 use crate::reward_step::RewardTrainingError;
+use crate::workers::{OneByOne, Workers};
 
 /// Scores the responses of a policy: two reward models, and a rule that reads the label.
 ///
@@ -70,6 +71,21 @@ impl Judge<'_> {
         gold: &[Gold<'_>],
         group_size: usize,
     ) -> Result<Judged, JudgeError> {
+        self.judge_with(&OneByOne, responses, gold, group_size).await
+    }
+
+    /// [`Judge::judge`] with reward models that `workers` compute.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn judge_with(
+        &self,
+        workers: &dyn Workers,
+        responses: &Responses,
+        gold: &[Gold<'_>],
+        group_size: usize,
+    ) -> Result<Judged, JudgeError> {
         let decode = |tokens: &Vec<u32>| self.tokenizer.decode(tokens, SpecialTokens::Skip);
         let texts: Vec<String> = responses
             .responses()
@@ -81,9 +97,11 @@ impl Judge<'_> {
             .zip(gold)
             .map(|(text, gold)| self.verdict(text, *gold));
         let parts = ScoreParts {
-            label_scores: self.part(Part::LabelScores, self.label_model, responses).await?,
+            label_scores: self
+                .part(workers, Part::LabelScores, self.label_model, responses)
+                .await?,
             rationale_scores: self
-                .part(Part::RationaleScores, self.rationale_model, responses)
+                .part(workers, Part::RationaleScores, self.rationale_model, responses)
                 .await?,
             verdicts: Some(verdicts.collect()),
         };
@@ -97,6 +115,7 @@ impl Judge<'_> {
     /// Scores of one reward model, where the reward reads them.
     async fn part(
         &self,
+        workers: &dyn Workers,
         part: Part,
         model: Option<&RewardModels>,
         responses: &Responses,
@@ -110,7 +129,7 @@ impl Judge<'_> {
             .zip(responses.responses())
             .map(|(prompt, response)| [&prompt[..], response].concat())
             .collect();
-        Ok(Some(model.score(&rows, self.micro_batching).await?))
+        Ok(Some(model.score_with(workers, &rows, self.micro_batching).await?))
     }
 
     /// What a rule says of a response's label.

@@ -20,6 +20,7 @@ use crate::responses::Responses;
 use crate::run::{Stage, StepReport};
 use crate::run_event::{Metrics, RunSample};
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 /// The trained part's name in a checkpoint.
 const TRAINED: &str = "trained";
@@ -136,6 +137,10 @@ impl Stage for PpoStage<'_> {
         keys
     }
 
+    fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
+    }
+
     fn total_steps(&self) -> usize {
         self.total_steps
     }
@@ -162,7 +167,11 @@ impl Stage for PpoStage<'_> {
         };
         let score = async |responses: &Responses| -> Result<Vec<f32>, PpoStageError> {
             let labels = gold.borrow().clone();
-            let found = self.judge.judge(responses, &labels, group_size).await?;
+            let workers = self.trainer.workers();
+            let found = self
+                .judge
+                .judge_with(&*workers, responses, &labels, group_size)
+                .await?;
             let scores = found.scores.clone();
             judged.borrow_mut().push(found);
             Ok(scores)
@@ -221,8 +230,10 @@ impl Stage for PpoStage<'_> {
             models.set_reference(saved.module(REFERENCE, copy)?);
             config.reference = models.reference_kind();
         }
-        self.trainer = PpoTrainer::resume(models, optimizer, state, config, self.total_steps)
+        let workers = self.trainer.workers();
+        let resumed = PpoTrainer::resume(models, optimizer, state, config, self.total_steps)
             .map_err(|error| CheckpointError::State(error.to_string()))?;
+        self.trainer = resumed.with_workers(workers);
         Ok(())
     }
 }

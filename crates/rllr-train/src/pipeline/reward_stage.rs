@@ -18,6 +18,7 @@ use crate::reward_trainer::RewardTrainer;
 use crate::run::{Stage, StepReport};
 use crate::run_event::Metrics;
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 /// The trained part's name in a checkpoint.
 const MODEL: &str = "model";
@@ -160,6 +161,10 @@ impl Stage for RewardStage {
         keys
     }
 
+    fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
+    }
+
     fn total_steps(&self) -> usize {
         self.total_steps
     }
@@ -198,8 +203,10 @@ impl Stage for RewardStage {
         let trained = saved.module(MODEL, models.trained().clone())?;
         let optimizer = saved.optimizer(MODEL, &trained, config.optimizer.init())?;
         models.set_trained(trained);
-        self.trainer = RewardTrainer::resume(models, optimizer, state, config, self.total_steps)
+        let workers = self.trainer.workers();
+        let resumed = RewardTrainer::resume(models, optimizer, state, config, self.total_steps)
             .map_err(|error| CheckpointError::State(error.to_string()))?;
+        self.trainer = resumed.with_workers(workers);
         Ok(())
     }
 }

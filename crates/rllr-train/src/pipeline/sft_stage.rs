@@ -13,6 +13,7 @@ use crate::sft_config::SftConfig;
 use crate::sft_models::SftModels;
 use crate::sft_step::{SftError, SftMetrics};
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 /// The trained part's name in a checkpoint.
 const MODEL: &str = "model";
@@ -85,6 +86,10 @@ impl Stage for SftStage<'_> {
         keys
     }
 
+    fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
+    }
+
     fn total_steps(&self) -> usize {
         self.total_steps
     }
@@ -125,8 +130,10 @@ impl Stage for SftStage<'_> {
         let trained = saved.module(MODEL, models.trained().clone())?;
         let optimizer = saved.optimizer(MODEL, &trained, config.optimizer.init())?;
         models.set_trained(trained);
-        self.trainer = SftTrainer::resume(models, optimizer, state, config, self.total_steps)
+        let workers = self.trainer.workers();
+        let resumed = SftTrainer::resume(models, optimizer, state, config, self.total_steps)
             .map_err(|error| CheckpointError::State(error.to_string()))?;
+        self.trainer = resumed.with_workers(workers);
         Ok(())
     }
 }
@@ -139,6 +146,7 @@ pub(super) fn numbers(metrics: &SftMetrics, epoch: f64) -> Metrics {
         learning_rate,
         num_tokens,
         mean_token_accuracy,
+        entropy,
         ..
     } = *metrics;
     let named = [
@@ -147,6 +155,7 @@ pub(super) fn numbers(metrics: &SftMetrics, epoch: f64) -> Metrics {
         ("learning_rate", learning_rate),
         ("num_tokens", num_tokens as f64),
         ("mean_token_accuracy", mean_token_accuracy),
+        ("entropy", entropy),
         ("epoch", epoch),
     ];
     named.map(|(name, value)| (name.to_owned(), value)).into()

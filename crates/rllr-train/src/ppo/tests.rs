@@ -20,6 +20,7 @@ mod groups;
 mod lessons;
 mod writing;
 mod learning;
+mod workers;
 
 /// One layer, 12 ids.
 fn lm_config() -> CausalLmConfig {

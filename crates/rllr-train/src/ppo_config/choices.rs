@@ -265,6 +265,20 @@ pub enum EqualGroups {
     },
 }
 
+/// Where the log-probabilities of the policy before its update come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldLogProbs {
+    /// One more pass of the policy over prompts and responses. The default: the same sums as in learning, so ratios
+    /// begin at 1 within 1e-5, and a sampler that says something else is found out.
+    #[default]
+    Measured,
+    /// As the sampler computed them when it wrote the responses, the same up to rounding: a pass less where the value
+    /// model is not the policy itself. The first update still compares them with the policy's. TRL 1.12 has them from
+    /// the logits of its rollout, too. Responses that come without are measured.
+    Sampled,
+}
+
 /// What responses are written with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AdamSettings, AdvantageSource, AdvantageWhitening, EarlyStop, EqualGroups, GradientClipping, KlPenalty,
-    KlPlace, LossMeans, OptimizerConfig, PpoConfig, ReferenceReset, RewardWhitening, RolloutModel, Warmup,
+    KlPlace, LossMeans, OldLogProbs, OptimizerConfig, PpoConfig, ReferenceReset, RewardWhitening,
+    RolloutModel, Warmup,
 };
 use crate::actor_critic::{CriticKind, ReferenceKind};
 use crate::advantage::GaeConfig;
@@ -165,6 +166,7 @@ fn rllr() -> PpoConfig {
         top_k: 0,
         max_new_tokens: 256,
         overlong_buffer: None,
+        old_log_probs: OldLogProbs::Measured,
         rollout_model: RolloutModel::Copy,
         generation_batch_size: 64,
         checkpointing: Checkpointing::None,

@@ -23,6 +23,7 @@ use crate::reward_config::RewardLoss;
 use crate::reward_pair::RewardPairError;
 use crate::reward_step::RewardMetrics;
 use crate::trained_parts::total_change;
+use crate::workers::tests::Threads;
 
 const SPECIAL: SpecialTokenIds = SpecialTokenIds {
     bos: Some(1),
@@ -224,6 +225,27 @@ fn only_the_released_loss_reads_padding() {
 }
 
 /// Bit for bit, dropout included.
+/// Bit for bit, dropout included; what is measured on held-out pairs, too.
+#[wasm_bindgen_test(unsupported = test)]
+fn workers_change_no_bit_of_a_step() {
+    for models in [full(), on_a_base()] {
+        let trainer = || {
+            trainer(models.clone(), |config| {
+                config.micro_batching = MicroBatching::Rows(1)
+            })
+        };
+        let (mut alone, mut helped) = (trainer(), trainer().with_workers(Arc::new(Threads)));
+        for _ in 0..2 {
+            assert_eq!(step(&mut alone), step(&mut helped));
+        }
+        assert_eq!(distance(&alone, &helped), 0.0);
+        assert!(distance(&alone, &trainer()) > 1e-3, "two steps change something");
+        let held_out: Vec<((), RewardPair)> = pairs().into_iter().map(|pair| ((), pair)).collect();
+        let [alone, helped] = [alone, helped].map(|trainer| block_on(trainer.evaluate(&held_out)).unwrap());
+        assert_eq!(alone, helped);
+    }
+}
+
 #[wasm_bindgen_test(unsupported = test)]
 fn a_resumed_run_goes_on_as_it_would_have() {
     for models in [full(), on_a_base()] {

@@ -16,6 +16,7 @@ use crate::micro_batching::MicroBatching;
 use crate::optimization::UpdateError;
 use crate::ppo_config::{GradientClipping, Warmup};
 use crate::sft_step::SftMetrics;
+use crate::workers::tests::Threads;
 
 const SPECIAL: SpecialTokenIds = SpecialTokenIds {
     bos: Some(1),
@@ -91,33 +92,40 @@ fn distance(a: &SftTrainer, b: &SftTrainer) -> f32 {
     total_change(a.models().trained(), b.models().trained()).into_scalar::<f32>()
 }
 
-/// Loss and right tokens of one example, from all of its logits.
-fn plain_loop(lm: &CausalLm, example: &PromptAndResponse) -> (f32, usize) {
+/// Loss, right tokens and entropies of one example, from all of its logits.
+fn plain_loop(lm: &CausalLm, example: &PromptAndResponse) -> (f32, usize, f32) {
     let tokens = example.tokens();
     let input = TokenBatch::from_rows(&[&tokens], PaddingSide::Right, 12).unwrap();
     let log_probs = log_softmax(lm.forward(&input.to_device(&Device::flex())), 2);
     let log_probs: Vec<f32> = log_probs.into_data().iter().collect();
-    let (mut loss, mut right) = (0.0, 0);
+    let (mut loss, mut right, mut entropy) = (0.0, 0, 0.0);
     for position in example.prompt().len()..tokens.len() {
         let of_position = &log_probs[(position - 1) * 12..position * 12];
         let found = of_position[tokens[position] as usize];
         loss -= found;
         right += usize::from(of_position.iter().all(|other| *other <= found));
+        entropy -= of_position
+            .iter()
+            .map(|log_prob| log_prob.exp() * log_prob)
+            .sum::<f32>();
     }
-    (loss, right)
+    (loss, right, entropy)
 }
 
 /// The loss is the mean over all response tokens of the step, and nothing of the prompts is in it.
 #[wasm_bindgen_test(unsupported = test)]
 fn the_loss_equals_a_plain_loop() {
     let lm = lm(&Device::flex());
-    let sums: Vec<(f32, usize)> = batch().iter().map(|example| plain_loop(&lm, example)).collect();
+    let sums: Vec<(f32, usize, f32)> = batch().iter().map(|example| plain_loop(&lm, example)).collect();
     let tokens: usize = batch().iter().map(|example| example.response().len()).sum();
-    let loss = sums.iter().map(|(loss, _)| loss).sum::<f32>() / tokens as f32;
-    let right: usize = sums.iter().map(|(_, right)| right).sum();
+    let loss = sums.iter().map(|(loss, ..)| loss).sum::<f32>() / tokens as f32;
+    let right: usize = sums.iter().map(|(_, right, _)| right).sum();
+    let entropy = sums.iter().map(|(.., entropy)| entropy).sum::<f32>() / tokens as f32;
     let metrics = step(&mut trainer(full(), |_| {}));
     assert!((metrics.loss - loss).abs() < 1e-5, "{metrics:?}, by hand {loss}");
     assert!((metrics.mean_token_accuracy - right as f64 / tokens as f64).abs() < 1e-9);
+    let apart = (metrics.entropy - f64::from(entropy)).abs();
+    assert!(apart < 1e-5, "{metrics:?}, by hand {entropy}");
     assert_eq!(
         metrics.num_tokens,
         (tokens + 20) as u64,
@@ -125,7 +133,7 @@ fn the_loss_equals_a_plain_loop() {
     );
     // The mean over examples of their means is another number.
     let of_examples = sums.iter().zip(batch());
-    let means = of_examples.map(|((loss, _), example)| loss / example.response().len() as f32);
+    let means = of_examples.map(|((loss, ..), example)| loss / example.response().len() as f32);
     assert!((metrics.loss - means.sum::<f32>() / 8.0).abs() > 1e-3);
 }
 
@@ -154,6 +162,7 @@ fn how_a_step_is_cut_does_not_matter() {
                 assert!((a.loss - b.loss).abs() < 1e-5, "{a:?} {b:?}");
                 assert!((a.grad_norm / b.grad_norm - 1.0).abs() < 1e-4, "{a:?} {b:?}");
                 assert_eq!(a.mean_token_accuracy, b.mean_token_accuracy);
+                assert!((a.entropy - b.entropy).abs() < 1e-5, "{a:?} {b:?}");
             }
         }
         let start = trainer(models.clone(), |_| {});
@@ -161,6 +170,29 @@ fn how_a_step_is_cut_does_not_matter() {
             distance(&whole, &start) > 1e-2,
             "two steps change more than the cut does"
         );
+    }
+}
+
+/// Bit for bit, dropout included, and what is frozen stays frozen.
+#[wasm_bindgen_test(unsupported = test)]
+fn workers_change_no_bit_of_a_step() {
+    for (models, checkpointing) in [
+        (full(), Checkpointing::None),
+        (full(), Checkpointing::PerBlock),
+        (adapter(0.3), Checkpointing::None),
+    ] {
+        let trainer = || {
+            trainer(models.clone(), |config| {
+                config.micro_batching = MicroBatching::Rows(1);
+                config.checkpointing = checkpointing;
+            })
+        };
+        let (mut alone, mut helped) = (trainer(), trainer().with_workers(Arc::new(Threads)));
+        for _ in 0..2 {
+            assert_eq!(step(&mut alone), step(&mut helped));
+        }
+        assert_eq!(distance(&alone, &helped), 0.0);
+        assert!(distance(&alone, &trainer()) > 1e-2, "two steps change something");
     }
 }
 

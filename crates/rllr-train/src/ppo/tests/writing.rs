@@ -6,7 +6,7 @@ use super::adapters::adapter_models;
 use super::*;
 use crate::actor_critic::PpoModels;
 use crate::group_advantage::GroupAdvantage;
-use crate::ppo_config::{AdvantageSource, EqualGroups, RolloutModel};
+use crate::ppo_config::{AdvantageSource, EqualGroups, OldLogProbs, RolloutModel};
 use crate::ppo_warnings::PpoWarning;
 use crate::responses::SampledLogProbs;
 
@@ -214,4 +214,96 @@ fn what_is_unusual_is_a_warning() {
             .to_string()
             .starts_with("a share of 0.50 of the responses did not end")
     );
+}
+
+/// The sampler's log-probabilities stand for the policy's: the same step without one of its passes, with adapters and
+/// whole models, and where the value model is a head on the policy. Without a reference it says what the policy says.
+#[wasm_bindgen_test(unsupported = test)]
+fn sampled_log_probs_make_the_step_that_measured_ones_make() {
+    let steps = |models: PpoModels, old_log_probs: OldLogProbs| {
+        let config = PpoConfig {
+            critic: models.critic_kind(),
+            reference: models.reference_kind(),
+            max_new_tokens: 8,
+            old_log_probs,
+            ..config()
+        };
+        let mut trainer = PpoTrainer::new(models, config, 10).unwrap();
+        let step = |trainer: &mut PpoTrainer| {
+            let responses = write(trainer, 0);
+            block_on(trainer.step(responses, &SCORES)).unwrap()
+        };
+        let found = [step(&mut trainer), step(&mut trainer)];
+        (trainer, found)
+    };
+    for models in [
+        models(),
+        adapter_models(|_| Reference::AdaptersOff),
+        with_shared_head(),
+    ] {
+        let (measured, of_measured) = steps(models.clone(), OldLogProbs::Measured);
+        let (sampled, of_sampled) = steps(models, OldLogProbs::Sampled);
+        assert!(distance(&measured, &sampled) < 1e-3);
+        for (a, b) in of_measured.iter().zip(&of_sampled) {
+            let (a, b) = (&a.experience.rollout, &b.experience.rollout);
+            assert_eq!(a.responses.responses(), b.responses.responses());
+            let of_b = &b.responses.sampled().unwrap().log_probs[0];
+            assert_eq!(&b.log_probs[..of_b.len()], of_b);
+            for (a, b) in [
+                (&a.log_probs, &b.log_probs),
+                (&a.ref_log_probs, &b.ref_log_probs),
+                (&a.values, &b.values),
+            ] {
+                let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(apart < 1e-4, "{apart}");
+            }
+        }
+    }
+}
+
+/// A policy whose value model is a head on its own hidden states.
+fn with_shared_head() -> PpoModels {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let head = ScalarHead::new(8, HeadInitialization::Normal, &mut rng, &device);
+    let trained = ActorCritic {
+        actor: Actor::Full(lm(1, &device)),
+        critic: Some(Critic::SharedHead(head)),
+    };
+    PpoModels::new(None, trained, Reference::FrozenCopy(lm(4, &Device::flex()))).unwrap()
+}
+
+/// Responses that come from elsewhere have no numbers of a sampler, and are measured.
+#[wasm_bindgen_test(unsupported = test)]
+fn responses_without_sampled_log_probs_are_measured() {
+    let [mut asked, mut measured] = [OldLogProbs::Sampled, OldLogProbs::Measured]
+        .map(|old_log_probs| trainer(|config| config.old_log_probs = old_log_probs));
+    assert_eq!(step(&mut asked), step(&mut measured));
+}
+
+/// The first update finds numbers that are not the policy's.
+#[wasm_bindgen_test(unsupported = test)]
+fn wrong_sampled_log_probs_are_found_by_the_first_update() {
+    let mut trainer = trainer(|config| config.old_log_probs = OldLogProbs::Sampled);
+    let numbers = SampledLogProbs {
+        temperature: 1.0,
+        log_probs: responses()
+            .responses()
+            .iter()
+            .map(|row| vec![-1.0; row.len()])
+            .collect(),
+    };
+    let responses = responses().with_sampled(numbers).unwrap();
+    let error = block_on(trainer.step(responses, &SCORES)).unwrap_err();
+    assert!(matches!(error, PpoError::RatioNotOne { .. }), "{error}");
+}
+
+/// Four responses, two of them equal.
+#[wasm_bindgen_test(unsupported = test)]
+fn equal_responses_are_counted_once() {
+    let prompts = vec![vec![1, 5], vec![1], vec![1, 6, 7], vec![2]];
+    let rows = vec![vec![3, 2], vec![7], vec![3, 2], vec![9, 10, 11]];
+    let responses = Responses::new(prompts, rows, vec![true, false, true, false], 4).unwrap();
+    let step = block_on(trainer(|_| {}).step(responses, &SCORES)).unwrap();
+    assert_eq!(step.metrics.get("ppo/distinct_responses"), Some(0.75));
 }
