@@ -45,7 +45,7 @@ fn Cells(store: EvaluateStore, matrix: Matrix) -> impl IntoView {
         .collect_view();
     view! {
         <div class="scroll">
-            <table class="matrix" data-testid="matrix" aria-labelledby="matrix-heading" aria-describedby="matrix-hint">
+            <table class="confusion" data-testid="matrix" aria-labelledby="matrix-heading" aria-describedby="matrix-hint">
                 <thead>
                     <tr><th scope="col">{text::GOLD}</th>{head}</tr>
                 </thead>
@@ -61,7 +61,7 @@ fn Cell(store: EvaluateStore, matrix: Matrix, place: Place, focus: RwSignal<Plac
     let count = matrix.counts[place.row][place.column];
     let name = text::cell(count, &cell.gold, cell.predicted.as_deref());
     let class = format!(
-        "shade-{}{}",
+        "share-{}{}",
         matrix.shade(place),
         if matrix.is_right(place) { " right" } else { "" }
     );
