@@ -26,16 +26,13 @@ pub enum Bench {
     Memory,
     /// Compressed size of each wasm file of the page.
     Sizes,
-    /// Reading and parsing of tasks and answers.
-    Task,
     /// Memory that loading a model needs beside the model.
     Load,
 }
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 8] = [
-        Self::Task,
+    pub const ALL: [Self; 7] = [
         Self::Load,
         Self::TrainStep,
         Self::Model,
@@ -45,27 +42,28 @@ impl Bench {
         Self::Page,
     ];
 
-    /// The program in the tests' package that measures.
-    fn program(self) -> Option<&'static str> {
+    /// The name on the command line, here and of the program that measures.
+    fn name(self) -> &'static str {
         match self {
-            Self::TrainStep => Some("bench_train_step"),
-            Self::Model => Some("bench_model"),
-            Self::Ppo => Some("bench_ppo"),
-            Self::Page => Some("bench_page"),
-            Self::Memory => Some("bench_memory"),
-            Self::Task => Some("bench_task"),
-            Self::Load => Some("bench_load"),
-            Self::Sizes => None,
+            Self::TrainStep => "train-step",
+            Self::Model => "model",
+            Self::Ppo => "ppo",
+            Self::Page => "page",
+            Self::Memory => "memory",
+            Self::Load => "load",
+            Self::Sizes => "sizes",
         }
     }
 }
+
+/// The program in the tests' package that measures.
+const PROGRAM: &str = "bench";
 
 /// Runs one benchmark, or all; `arguments` go to the program that measures.
 ///
 /// # Errors
 /// When something does not build or a program fails.
 pub fn run(project: &Project, bench: Option<Bench>, arguments: &[String]) -> Result<()> {
-    let programs: Vec<String> = project.targets()?.into_iter().map(|target| target.name).collect();
     let Some(bench) = bench else {
         // Arguments are one program's own; which one is meant cannot be told.
         if !arguments.is_empty() {
@@ -74,37 +72,24 @@ pub fn run(project: &Project, bench: Option<Bench>, arguments: &[String]) -> Res
                 arguments.join(" ")
             );
         }
-        for bench in Bench::ALL {
-            if let Some(program) = bench
-                .program()
-                .filter(|program| !programs.iter().any(|name| name == program))
-            {
-                eprintln!("bench: there is no program `{program}`: left out");
-                continue;
-            }
-            one(project, bench, &programs, &[])?;
-        }
-        return Ok(());
+        return Bench::ALL
+            .into_iter()
+            .try_for_each(|bench| one(project, bench, &[]));
     };
-    one(project, bench, &programs, arguments)
+    one(project, bench, arguments)
 }
 
-fn one(project: &Project, bench: Bench, programs: &[String], arguments: &[String]) -> Result<()> {
-    let Some(program) = bench.program() else {
+fn one(project: &Project, bench: Bench, arguments: &[String]) -> Result<()> {
+    if bench == Bench::Sizes {
         return print_sizes(&built_page(project)?);
-    };
-    if !programs.iter().any(|name| name == program) {
-        bail!(
-            "there is no program `{program}` in the package {TESTS_PACKAGE}, which `cargo xtask bench` would run"
-        );
     }
     let mut cargo = project.cargo();
-    cargo.args(["run", "--release", "-p", TESTS_PACKAGE, "--bin", program]);
+    cargo.args(["run", "--release", "-p", TESTS_PACKAGE, "--bin", PROGRAM]);
     // Burn's GPU backend takes minutes to compile: only for who measures it.
     if arguments.iter().any(|argument| argument.contains("webgpu")) {
         cargo.args(["--features", "gpu"]);
     }
-    cargo.arg("--").args(arguments);
+    cargo.args(["--", bench.name()]).args(arguments);
     if bench == Bench::Page {
         let dist = built_page(project)?;
         setup::ensure_browser()?.apply(project, &mut cargo)?;
@@ -113,7 +98,7 @@ fn one(project: &Project, bench: Bench, programs: &[String], arguments: &[String
     let mut others = Vec::new();
     let status = process_lines(&mut cargo, &mut others)?;
     if !status.success() {
-        bail!("`{program}` failed ({status}): {}", others.join("\n"));
+        bail!("`{}` failed ({status}): {}", bench.name(), others.join("\n"));
     }
     Ok(())
 }

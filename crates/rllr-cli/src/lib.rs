@@ -7,6 +7,7 @@ pub mod data;
 pub mod pairs;
 pub mod convert;
 pub mod model_directory;
+mod texts;
 pub mod tokenizer;
 pub mod evaluate;
 pub mod run;

@@ -1,4 +1,4 @@
-//! `rllr pretrain`: next-token training of a new model on plain texts.
+//! `rllr pretrain`: next-token training of a new model on plain texts and on the texts of tasks.
 
 mod arguments;
 mod output;
@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use burn::tensor::Device;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use rllr_model::{CausalLm, CausalLmConfig, Tokenizer, initial_weights};
 use rllr_train::{CheckpointError, NextTokenStage, Run, RunError, RunEvent, config_keys};
 
@@ -21,6 +22,7 @@ use crate::devices::{self, DeviceError, DeviceName};
 use crate::exit::ExitError;
 use crate::sinks::{JsonLines, Progress, TensorBoard};
 use crate::terminal::say;
+use crate::texts::{Purpose, Texts};
 use crate::tokenizer::load::read_tokenizer;
 
 pub use arguments::PretrainArgs;
@@ -87,17 +89,19 @@ fn watch_for_interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// The ids of all texts, one after the other, and how many ids there are.
+/// The ids of all documents, shuffled, one after the other, and how many ids there are.
+///
+/// Shuffled, because what is measured is the end of them and has to be like the rest.
 fn read_tokens(args: &PretrainArgs, tokenizer: Option<&Tokenizer>) -> anyhow::Result<(Vec<u32>, usize)> {
+    let Texts { mut texts, .. } = Texts::read(&args.source, args.split.as_deref(), Purpose::Pretraining)?;
+    texts.shuffle(&mut ChaCha8Rng::seed_from_u64(args.seed));
     let mut tokens = Vec::new();
-    for path in &args.data {
-        let at = |error: &dyn std::fmt::Display| bad_input(format!("--data {}: {error}", path.display()));
-        let bytes = fs::read(path).map_err(|error| at(&error))?;
+    for text in texts {
         match tokenizer {
-            None => tokens.extend(bytes.into_iter().map(u32::from)),
+            None => tokens.extend(text.into_bytes().into_iter().chain(*b"\n").map(u32::from)),
             Some(tokenizer) => {
-                let text = String::from_utf8(bytes).map_err(|error| at(&error))?;
-                tokens.extend(tokenizer.encode(&text).map_err(|error| at(&error))?);
+                let ids = tokenizer.encode(&text);
+                tokens.extend(ids.map_err(|error| bad_input(format!("--data: {error}")))?);
                 tokens.extend(tokenizer.special_token_ids().eos);
             }
         }

@@ -2,7 +2,6 @@
 
 pub mod load;
 
-mod texts;
 mod train;
 mod output;
 mod inspect;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use burn::tensor::Device;
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
@@ -20,8 +20,8 @@ use super::median;
 use super::torch::Torch;
 
 /// Arguments of the benchmark.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Measure PyTorch too, in turn with ours, and print the ratios. Python is `RLLR_PYTHON`, else python3.
     #[arg(long)]
     torch: bool,
@@ -92,8 +92,7 @@ struct Times {
 /// # Errors
 ///
 /// When the device or PyTorch cannot be used.
-pub fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = match args.device {
         DeviceName::Cpu | DeviceName::Auto => devices::cpu(),
         DeviceName::WebGpu(number) => devices::open_adapter(number)?,
@@ -108,7 +107,7 @@ pub fn main() -> anyhow::Result<()> {
                 continue;
             }
             for &batch in &args.batch {
-                println!("{}", measure(&args, name, &config, batch, &device)?);
+                println!("{}", measure(args, name, &config, batch, &device)?);
             }
         }
         Ok(())

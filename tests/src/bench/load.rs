@@ -14,7 +14,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use clap::Parser;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rllr_cli::devices;
@@ -28,8 +27,8 @@ use serde_json::{Value, json};
 const ALLOWANCE_BYTES: u64 = 200_000_000;
 
 /// Arguments of the benchmark.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Megabytes of the model in f32.
     #[arg(long, default_value_t = 200)]
     megabytes: usize,
@@ -69,8 +68,7 @@ impl Way {
 /// # Errors
 ///
 /// When a bound is broken, or there is no `/proc`.
-pub fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+pub fn run(args: &Args) -> anyhow::Result<()> {
     if let (Some(directory), Some(way)) = (&args.child, args.way) {
         println!("{}", load(directory, way)?);
         return Ok(());
@@ -82,7 +80,7 @@ pub fn main() -> anyhow::Result<()> {
     let mut broken = Vec::new();
     for stored_type in [StoredType::F32, StoredType::BF16] {
         let directory = tempfile::tempdir()?;
-        let shards = write_model(&args, stored_type, directory.path())?;
+        let shards = write_model(args, stored_type, directory.path())?;
         for way in Way::ALL {
             let measured = measure(directory.path(), way)?;
             let mut line = json!({
@@ -139,7 +137,7 @@ fn write_model(args: &Args, stored_type: StoredType, directory: &Path) -> anyhow
 /// Starts this program again and returns what it printed.
 fn measure(directory: &Path, way: Way) -> anyhow::Result<Value> {
     let output = Command::new(std::env::current_exe()?)
-        .arg("--child")
+        .args(["load", "--child"])
         .arg(directory)
         .args(["--way", way.name()])
         .stderr(Stdio::inherit())

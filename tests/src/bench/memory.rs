@@ -11,7 +11,6 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use clap::Parser;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rllr_cli::devices;
@@ -26,8 +25,8 @@ use super::median;
 use super::ppo_iteration::{Iteration, Models, Size, model_config};
 
 /// Arguments of the benchmark.
-#[derive(Debug, Clone, Parser)]
-struct Args {
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
     /// Blocks of the model.
     #[arg(long, default_value_t = 12)]
     layers: usize,
@@ -125,10 +124,9 @@ impl Case {
 /// # Errors
 ///
 /// When a case fails.
-pub fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(case) = args.child {
-        println!("{}", run(&args, case)?);
+        println!("{}", run_case(args, case)?);
         return Ok(());
     }
     if !Path::new("/proc/self/status").exists() {
@@ -137,7 +135,7 @@ pub fn main() -> anyhow::Result<()> {
     }
     for case in Case::ALL {
         if args.only.is_none_or(|only| only == case) {
-            println!("{}", measure(&args, case)?);
+            println!("{}", measure(args, case)?);
         }
     }
     Ok(())
@@ -146,7 +144,7 @@ pub fn main() -> anyhow::Result<()> {
 /// Starts this program again and returns what it printed.
 fn measure(args: &Args, case: Case) -> anyhow::Result<Value> {
     let output = Command::new(std::env::current_exe()?)
-        .args(["--child", case.name()])
+        .args(["memory", "--child", case.name()])
         .args(["--layers", &args.layers.to_string()])
         .args(["--width", &args.width.to_string()])
         .args(["--seq-len", &args.seq_len.to_string()])
@@ -163,7 +161,7 @@ fn measure(args: &Args, case: Case) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn run(args: &Args, case: Case) -> anyhow::Result<Value> {
+fn run_case(args: &Args, case: Case) -> anyhow::Result<Value> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()?;

@@ -52,7 +52,7 @@ const fn preset(
 /// # Errors
 ///
 /// When there is no built page or browser, or a run fails.
-pub fn main() -> anyhow::Result<()> {
+pub fn run() -> anyhow::Result<()> {
     let dist =
         std::env::var_os("RLLR_DIST").context("RLLR_DIST, the folder of the built page, is not set")?;
     let dist = with_counting_worker(Path::new(&dist))?;

@@ -1,7 +1,6 @@
 //! One PPO iteration by phase: ours, and TRL's in turn with it.
 
 use anyhow::ensure;
-use clap::Parser;
 use rllr_cli::devices;
 use serde_json::{Value, json};
 
@@ -10,8 +9,8 @@ use super::ppo_iteration::{Iteration, LEARNING_RATE, Models, Size, Turn, model_c
 use super::torch::Torch;
 
 /// Arguments of the benchmark.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Measure TRL too, in turn with ours, and print the ratios. The environment variables `RLLR_PYTHON_TRL072` and
     /// `RLLR_PYTHON_TRL112` name a Python that has trl 0.7.2 with transformers 4.34.1, and one that has trl 1.12.0 with
     /// transformers 5.23.0; what is not set is left out.
@@ -79,14 +78,13 @@ impl Rival {
 /// # Errors
 ///
 /// When an iteration fails, or TRL does not do the same as we.
-pub fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+pub fn run(args: &Args) -> anyhow::Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()?;
     for models in [Models::SharedHead, Models::OwnModel, Models::Adapters] {
         if args.only.is_none_or(|only| only == models) {
-            println!("{}", measure(&args, models)?);
+            println!("{}", measure(args, models)?);
         }
     }
     Ok(())

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use burn::tensor::Device;
-use clap::Parser;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rllr_cli::devices::{self, DeviceName};
@@ -16,8 +15,8 @@ use super::median;
 use super::torch::Torch;
 
 /// Arguments of the benchmark.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Measure PyTorch too, in turn with ours, and print the ratio. Python is `RLLR_PYTHON`, else python3.
     #[arg(long)]
     torch: bool,
@@ -48,8 +47,7 @@ struct Size {
 /// # Errors
 ///
 /// When the device or PyTorch cannot be used.
-pub fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = match args.device {
         DeviceName::Cpu | DeviceName::Auto => devices::cpu(),
         DeviceName::WebGpu(number) => devices::open_adapter(number)?,
@@ -58,7 +56,7 @@ pub fn main() -> anyhow::Result<()> {
         .num_threads(args.threads)
         .build_global()?;
     for size in sizes() {
-        println!("{}", measure(&args, &size, &device)?);
+        println!("{}", measure(args, &size, &device)?);
     }
     Ok(())
 }

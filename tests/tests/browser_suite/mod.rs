@@ -1,6 +1,6 @@
 //! The tests that run in a browser's page and, once more, in its dedicated worker.
-
-mod dispatches;
+//!
+//! Of WebGPU only what shows that it works in both places; the rest is in `webgpu.rs`.
 
 use rllr_tests::train_step::{Tolerance, check_all};
 use rllr_tests::wasm::{cpu, gpu};
@@ -34,14 +34,6 @@ async fn golden_models_on_the_cpu() {
 }
 
 #[wasm_bindgen_test]
-async fn golden_models_on_webgpu() {
-    let cases = golden::model_cases().unwrap();
-    model_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
-        .await
-        .unwrap();
-}
-
-#[wasm_bindgen_test]
 fn golden_tokenizers() {
     tokenizers::check_all().unwrap();
 }
@@ -55,25 +47,9 @@ async fn the_story_is_the_same_on_the_cpu() {
 }
 
 #[wasm_bindgen_test]
-async fn the_story_is_the_same_on_webgpu() {
-    match stories::files() {
-        Some((model, vocabulary)) => stories::check(model, vocabulary, &gpu().await).await.unwrap(),
-        None => console_log!("{}", stories::SKIPPED),
-    }
-}
-
-#[wasm_bindgen_test]
 async fn golden_lora_on_the_cpu() {
     let cases = golden::lora_cases().unwrap();
     lora_cases::check_all(&cases, &cpu(), lora_cases::Tolerance::CPU)
-        .await
-        .unwrap();
-}
-
-#[wasm_bindgen_test]
-async fn golden_lora_on_webgpu() {
-    let cases = golden::lora_cases().unwrap();
-    lora_cases::check_all(&cases, &gpu().await, lora_cases::Tolerance::GPU)
         .await
         .unwrap();
 }
@@ -86,30 +62,10 @@ async fn golden_sft_and_reward_training_on_the_cpu() {
         .unwrap();
 }
 
-/// Two runs are enough here: a software adapter needs minutes for the shaders.
-#[wasm_bindgen_test]
-async fn golden_sft_and_reward_training_on_webgpu() {
-    let mut cases = golden::supervised::cases().unwrap();
-    cases.retain(|case| ["sft_plain", "rm_last_token"].contains(&case.name.as_str()));
-    supervised_cases::check_all(&cases, &gpu().await, supervised_cases::Tolerance::GPU)
-        .await
-        .unwrap();
-}
-
 #[wasm_bindgen_test]
 async fn golden_models_generate_on_the_cpu() {
     let cases = golden::model_cases().unwrap();
     generation_cases::check_all(&cases, &cpu(), model_cases::Tolerance::CPU)
-        .await
-        .unwrap();
-}
-
-/// One family is enough here: a software adapter needs minutes for the shaders of each.
-#[wasm_bindgen_test]
-async fn a_golden_model_generates_on_webgpu() {
-    let mut cases = golden::model_cases().unwrap();
-    cases.retain(|case| case.name == "llama_gqa");
-    generation_cases::check_all(&cases, &gpu().await, model_cases::Tolerance::GPU)
         .await
         .unwrap();
 }
@@ -126,16 +82,6 @@ async fn golden_ppo_trl072_on_the_cpu() {
 async fn golden_ppo_trl112_on_the_cpu() {
     let cases = golden::ppo_cases("ppo_trl112").unwrap();
     ppo_trl112::check_all(&cases, &cpu(), ppo_trace::Tolerance::CPU)
-        .await
-        .unwrap();
-}
-
-/// One run is enough here: a software adapter needs minutes for the shaders.
-#[wasm_bindgen_test]
-async fn a_golden_ppo_run_on_webgpu() {
-    let mut cases = golden::ppo_cases("ppo_trl112").unwrap();
-    cases.retain(|case| case.name == "dataset_end_planned");
-    ppo_trl112::check_all(&cases, &gpu().await, ppo_trace::Tolerance::GPU)
         .await
         .unwrap();
 }

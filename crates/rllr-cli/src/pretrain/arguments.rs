@@ -7,14 +7,20 @@ use rllr_train::{
     Best, BestMetric, CheckpointConfig, LmTrainerConfig, LrSchedule, NextTokenConfig, RunConfig,
 };
 
+use crate::data::load::DataSource;
 use crate::devices::DeviceName;
 
 /// Arguments of `rllr pretrain`.
+///
+/// `--data` names `.txt` files too, or directories with some: a line `<|endoftext|>` ends a document. Of labelled texts
+/// all is read but the labels. The documents are shuffled; each ends with the tokenizer's end of text.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PretrainArgs {
-    /// A text file. May be repeated; texts follow each other.
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(super) data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: DataSource,
+    /// The split of labelled texts that is used. Default: `train` where the data has one, else everything.
+    #[arg(long, value_name = "SPLIT")]
+    pub(super) split: Option<String>,
     /// Directory of the run: `checkpoints/`, `events.jsonl`, and in the end `model/`.
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,

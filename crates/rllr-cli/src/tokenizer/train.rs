@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::TrainArgs;
 use super::output::{check_free, write_directory};
-use super::texts::Texts;
 use crate::data::load::bad_input;
 use crate::data::output::print_json;
 use crate::terminal::say;
+use crate::texts::{Purpose, Texts};
 
 /// What was trained.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     // Before the work: an option or a name that does not fit should be known at once.
     config.validate().map_err(|error| usage(&error))?;
     check_free(&args.out, args.force)?;
-    let texts = Texts::read(args)?;
+    let texts = Texts::read(&args.source, args.split.as_deref(), Purpose::Tokenizer)?;
     let start = Instant::now();
     let tokenizer = train_byte_level_bpe(&texts.texts, &config).map_err(|error| usage(&error))?;
     let report = Report {

@@ -1,34 +1,51 @@
-//! The texts that a tokenizer is trained on.
+//! The texts that a tokenizer or a new model is trained on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rllr_task::{Answer, Example, ResponseFormat, Task};
+use rllr_task::{Answer, Example, Input, ResponseFormat, Task};
 
-use super::TrainArgs;
 use crate::data::load::{DataSource, Part, bad_input};
+
+/// What texts are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A row gives what a policy reads and writes about it; long texts are cut into pieces.
+    Tokenizer,
+    /// A row gives one document without its label; text files are cut at lines with [`DOCUMENT_END`].
+    Pretraining,
+}
+
+/// The line between two documents of a text file.
+pub(crate) const DOCUMENT_END: &str = "<|endoftext|>";
 
 /// Texts, and where they are from.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    pub(super) texts: Vec<String>,
+pub(crate) struct Texts {
+    pub(crate) texts: Vec<String>,
     /// Rows of labelled texts.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Plain text files.
-    pub(super) text_files: usize,
+    pub(crate) text_files: usize,
     /// Files with rows that were skipped, a line each.
-    pub(super) skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Texts {
     /// Reads what the arguments name.
-    pub(super) fn read(args: &TrainArgs) -> anyhow::Result<Self> {
+    ///
+    /// - `split`: the split of labelled rows that is read; `train` where there is one, else everything, when not given
+    ///
+    /// # Errors
+    ///
+    /// [`ExitError::BadInput`](crate::exit::ExitError) for paths without texts and rows that cannot be used.
+    pub(crate) fn read(source: &DataSource, split: Option<&str>, purpose: Purpose) -> anyhow::Result<Self> {
         let mut texts = Self::default();
         let mut labelled = Vec::new();
-        for path in &args.source.data {
+        for path in &source.data {
             let files = text_files(path)?;
             for file in &files {
-                texts.read_text_file(file)?;
+                texts.read_text_file(file, purpose)?;
             }
             // A directory may have both; of text files alone no rows are asked for.
             if files.is_empty() || path.is_dir() && has_labelled(path)? {
@@ -38,14 +55,19 @@ impl Texts {
         if !labelled.is_empty() {
             let source = DataSource {
                 data: labelled,
-                ..args.source.clone()
+                ..source.clone()
             };
-            texts.read_labelled(&source, args.split.as_deref())?;
+            texts.read_labelled(&source, split, purpose)?;
         }
         Ok(texts)
     }
 
-    fn read_labelled(&mut self, source: &DataSource, split: Option<&str>) -> anyhow::Result<()> {
+    fn read_labelled(
+        &mut self,
+        source: &DataSource,
+        split: Option<&str>,
+        purpose: Purpose,
+    ) -> anyhow::Result<()> {
         let loaded = source.load()?;
         let has_train = loaded.split("train").next().is_some();
         let split = split.or(has_train.then_some("train"));
@@ -65,7 +87,10 @@ impl Texts {
         for Part { task, examples, .. } in parts {
             let task = loaded.tasks.get(task)?;
             for (number, example) in examples.iter().enumerate() {
-                self.texts.extend(texts_of(task, example, number)?);
+                match purpose {
+                    Purpose::Tokenizer => self.texts.extend(texts_of(task, example, number)?),
+                    Purpose::Pretraining => self.texts.push(document_of(example)),
+                }
             }
             self.rows += examples.len();
         }
@@ -73,12 +98,15 @@ impl Texts {
         Ok(())
     }
 
-    fn read_text_file(&mut self, path: &Path) -> anyhow::Result<()> {
+    fn read_text_file(&mut self, path: &Path, purpose: Purpose) -> anyhow::Result<()> {
         let at = |error: &dyn std::fmt::Display| bad_input(format!("{}: {error}", path.display()));
         let bytes = fs::read(path).map_err(|error| at(&error))?;
         let text = String::from_utf8(bytes).map_err(|error| at(&error))?;
-        self.texts
-            .extend(chunks(text.trim_start_matches('\u{feff}')).map(str::to_owned));
+        let text = text.trim_start_matches('\u{feff}');
+        match purpose {
+            Purpose::Tokenizer => self.texts.extend(chunks(text).map(str::to_owned)),
+            Purpose::Pretraining => self.texts.extend(documents(text).map(str::to_owned)),
+        }
         self.text_files += 1;
         Ok(())
     }
@@ -106,6 +134,26 @@ fn texts_of(task: &Task, example: &Example, number: usize) -> anyhow::Result<Vec
         }
     }
     Ok(texts)
+}
+
+/// An example's texts and what was written about it, a line each, without its label: a model that has read it knows how
+/// such texts go on, and no answer.
+fn document_of(example: &Example) -> String {
+    let mut lines: Vec<&str> = match &example.input {
+        Input::Text(text) => vec![text],
+        Input::Pair { text_a, text_b } => vec![text_a, text_b],
+    };
+    lines.extend(example.choices.values().map(String::as_str));
+    lines.extend(example.rationale.as_deref());
+    lines.extend(example.rationales.values().map(String::as_str));
+    lines.extend(example.others.iter().map(|other| other.text.as_str()));
+    lines.join("\n")
+}
+
+/// The documents of a text file: what is between lines of [`DOCUMENT_END`].
+fn documents(text: &str) -> impl Iterator<Item = &str> {
+    let documents = text.split(DOCUMENT_END).map(str::trim);
+    documents.filter(|document| !document.is_empty())
 }
 
 /// The text files at a path: itself, or those in a directory, sorted.
@@ -196,6 +244,28 @@ mod tests {
             texts[0],
             "in another wording"
         );
+    }
+
+    /// Labels are not in it; explanations are, those for wrong labels too.
+    #[test]
+    fn a_document_has_no_label() {
+        let tasks = Tasks::builtin();
+        let row = r#"{"id":"x","task":"mnli","text_a":"A dog runs.","text_b":"A cat sleeps.","label":"contradiction",
+            "rationale":"Dogs are no cats.","rationales":{"neutral":"It may be both."}}"#;
+        let row = row.replace('\n', " ");
+        let rows = labelled_examples(row.as_bytes(), &tasks, ReadOptions::new("test"));
+        let (examples, _) = rows.read_all().unwrap();
+        assert_eq!(
+            document_of(&examples[0]),
+            "A dog runs.\nA cat sleeps.\nDogs are no cats.\nIt may be both."
+        );
+    }
+
+    #[test]
+    fn a_text_file_holds_documents() {
+        let text = "One day.\n<|endoftext|>\nTwo\ndays.\n<|endoftext|>\n";
+        assert_eq!(documents(text).collect::<Vec<_>>(), ["One day.", "Two\ndays."]);
+        assert_eq!(documents(" \n").count(), 0);
     }
 
     #[test]
