@@ -32,6 +32,8 @@ pub mod constructors;
 
 pub mod sizes;
 
+pub mod strip;
+
 pub mod bench;
 
 pub mod golden;

@@ -4,6 +4,7 @@ use crate::check::{browser_test_packages, package_tree};
 use crate::process;
 use crate::project::{Project, WASM_TARGET, WEB_PACKAGE};
 use crate::setup::BuildTools;
+use crate::strip;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub fn build(project: &Project, tools: &BuildTools, public_url: Option<&str>) ->
             dist.display()
         );
     }
+    strip::worker(&dist)?;
     Ok(dist)
 }
 
