@@ -6,8 +6,12 @@
 //! They share [`protocol`], and nothing else passes between them.
 //! The parts that need neither a browser nor Burn also compile natively, for their tests.
 
+pub mod live;
 pub mod protocol;
 pub mod settings;
+
+#[cfg(feature = "worker")]
+pub mod story;
 
 #[cfg(target_arch = "wasm32")]
 pub mod probe;

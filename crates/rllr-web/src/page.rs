@@ -11,6 +11,9 @@ pub mod device_choice;
 pub mod numbers;
 pub mod permalink;
 
+pub mod live;
+pub mod reward;
+
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod app;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]

@@ -6,12 +6,14 @@
 //!
 //! The order of a run: [`Event::Ready`] once, when the worker has started and can take requests;
 //! `Probe` → `Probed`; `SelfCheck` → `SelfChecked`; `Train` → `Started`, one `Step` per training step,
-//! then `Finished`, or `Stopped` after a `Stop`. [`Event::Failed`] may replace any answer.
+//! then `Finished`, or `Stopped` after a `Stop`; `Run` → many `Live`, then `Completed`. [`Event::Failed`] and
+//! [`Event::Broken`] may replace any answer. `Train` is what the benchmarks ask for; the page asks for `Run`.
 //!
 //! This module does not know the DOM, Burn or the clock.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::live::{LiveEvent, LiveSettings};
 pub use crate::settings::{Field, SettingsError, TrainSettings};
 
 /// What the page asks of the worker.
@@ -32,6 +34,21 @@ pub enum Request {
         /// Size, batch and schedule of the run. The worker validates them again.
         settings: TrainSettings,
     },
+    /// Run the whole method. Answered by [`Event::Live`]s, then [`Event::Completed`].
+    ///
+    /// Checkpoints that were sent before, as objects beside these messages, are gone on from.
+    Run {
+        /// Where to compute.
+        device: DeviceChoice,
+        /// What is run. The worker validates it again.
+        settings: LiveSettings,
+        /// Milliseconds of work before a break; 0 for a run that begins.
+        spent_ms: f64,
+        /// Whether the page knows already what the reward models say, from before a break.
+        inspected: bool,
+    },
+    /// Make one step of a held run, and hold it again. Answered by [`Event::Resumed`] and [`Event::Paused`].
+    StepOnce,
     /// Hold the run after the step in progress. Answered by [`Event::Paused`].
     Pause,
     /// Go on with a held run. Answered by [`Event::Resumed`].
@@ -89,6 +106,15 @@ pub enum Event {
         /// Training tokens per second of this step.
         tokens_per_second: f64,
     },
+    /// Something happened in the run of the whole method.
+    Live {
+        /// Milliseconds of work since the run began, without pauses.
+        at_ms: f64,
+        /// What happened.
+        happened: LiveEvent,
+    },
+    /// The run of the whole method is done.
+    Completed,
     /// The run is held.
     Paused,
     /// The held run goes on.
@@ -110,6 +136,9 @@ pub enum Event {
     Stopped,
     /// A request could not be carried out. The worker takes no more requests after this one.
     Failed(Failure),
+    /// The device or the program broke: a fresh worker can go on where the last checkpoint was written. This one takes no
+    /// more requests.
+    Broken(Failure),
 }
 
 /// Whether there is a WebGPU adapter.

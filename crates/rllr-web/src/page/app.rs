@@ -9,15 +9,13 @@ use wasm_bindgen::JsCast as _;
 use super::permalink;
 use super::store::Store;
 
+mod live;
+
+mod reward;
+
 mod device_panel;
 
 mod check_panel;
-
-mod curve;
-mod failure_panel;
-mod settings_form;
-mod status_panel;
-mod train_panel;
 
 /// Fills the page. Called once, by the page's program.
 ///
@@ -38,9 +36,10 @@ fn App() -> impl IntoView {
     let store = Store::new();
     keep_address_up_to_date(store);
     view! {
+        <live::RunPanel store/>
+        <reward::RewardPanels store/>
         <device_panel::DevicePanel store/>
         <check_panel::CheckPanel store/>
-        <train_panel::TrainPanel store/>
     }
 }
 
