@@ -127,6 +127,8 @@ pub fn main() -> anyhow::Result<()> {
 ///
 /// When the run fails.
 pub fn record(settings: &LiveSettings, talk: Talk) -> anyhow::Result<RecordedRun> {
+    // Before the run: the sources may change while it takes its minutes.
+    let commit = commit()?;
     let mut recorder = Recorder::new(talk);
     let stores = |_: StageName| MemoryStore::default();
     pollster::block_on(run(
@@ -141,7 +143,7 @@ pub fn record(settings: &LiveSettings, talk: Talk) -> anyhow::Result<RecordedRun
     events.retain(|timed| !matches!(timed.event, LiveEvent::Saved { .. }));
     Ok(RecordedRun {
         format: RECORD_FORMAT,
-        commit: commit()?,
+        commit,
         device: "CPU, native".to_owned(),
         settings: settings.clone(),
         events,

@@ -25,9 +25,9 @@ pub struct Session {
     failure: Option<Failure>,
     stops: u32,
     /// Breaks since the last checkpoint.
-    breaks: u32,
+    breaks_since_saved: u32,
     /// Breaks since the run began.
-    all_breaks: u32,
+    breaks: u32,
 }
 
 /// What is going on.
@@ -185,7 +185,7 @@ impl Session {
 
     /// How often the worker was lost in this run, and a fresh one went on.
     pub fn breaks(&self) -> u32 {
-        self.all_breaks
+        self.breaks
     }
 
     /// What did not work, in phase [`Phase::Failed`].
@@ -287,7 +287,7 @@ impl Session {
         let mut effects = Vec::new();
         if goal == Goal::Train {
             self.run = RunView::default();
-            (self.breaks, self.all_breaks) = (0, 0);
+            (self.breaks_since_saved, self.breaks) = (0, 0);
             effects.push(Effect::Forget);
         }
         match self.worker {
@@ -314,7 +314,7 @@ impl Session {
     /// Something happened in the run.
     fn happened(&mut self, at_ms: f64, event: LiveEvent) {
         if matches!(event, LiveEvent::Saved { .. }) {
-            self.breaks = 0;
+            self.breaks_since_saved = 0;
         }
         self.run.apply(&TimedEvent { at_ms, event });
         if matches!(self.phase, Phase::Starting | Phase::Recovering) {
@@ -400,11 +400,11 @@ impl Session {
             self.phase,
             Phase::Starting | Phase::Training | Phase::Pausing | Phase::Paused | Phase::Recovering
         );
-        if !is_running || self.breaks >= MOST_BREAKS {
+        if !is_running || self.breaks_since_saved >= MOST_BREAKS {
             return self.fail(failure);
         }
+        self.breaks_since_saved += 1;
         self.breaks += 1;
-        self.all_breaks += 1;
         self.worker = WorkerState::Loading;
         self.phase = Phase::Recovering;
         vec![Effect::Kill, Effect::Spawn]

@@ -20,7 +20,7 @@ fn shipped() -> RecordedRun {
 fn it_is_a_run_of_the_default_settings_by_a_known_commit() {
     let run = shipped();
     assert_eq!(run.settings, LiveSettings::default());
-    let is_commit = run.commit.len() >= 7 && run.commit.chars().take(7).all(|c| c.is_ascii_hexdigit());
+    let is_commit = run.commit.len() >= 7 && run.commit.chars().all(|c| c.is_ascii_hexdigit());
     assert!(is_commit, "recorded by {:?}", run.commit);
     assert!(SHIPPED.len() <= MOST_BYTES, "{} bytes", SHIPPED.len());
 }
@@ -79,4 +79,15 @@ fn its_label_sensitive_reward_model_reads_the_label_and_the_ordinary_one_hardly(
         accuracy.label_sensitive.label > accuracy.ordinary.label,
         "{accuracy:?}"
     );
+}
+
+/// From the same model and seed, one reward costs right labels and the other does not.
+#[wasm_bindgen_test(unsupported = test)]
+fn its_ordinary_policy_loses_labels_and_its_label_sensitive_one_does_not() {
+    let answers = RunView::of(&shipped().events)
+        .answers
+        .expect("all models answered");
+    let accuracy = answers.accuracy;
+    assert!(accuracy.ordinary < accuracy.sft, "{accuracy:?}");
+    assert!(accuracy.label_sensitive >= accuracy.sft, "{accuracy:?}");
 }
