@@ -1,13 +1,21 @@
-// The loss curve: a thin binding to uPlot. It knows numbers and colours, no sentences: labels are arguments.
+// The curves: a thin binding to uPlot. It knows numbers, colours and dashes, no sentences: labels are arguments.
 
 globalThis.rllrChart = {
-  /** Draws into `element`; the returned object takes the data. */
-  create(element, stepLabel, lossLabel) {
+  /** Draws lines into `element`; the returned object takes the data. `styles` name a line's colour and dashes below. */
+  create(element, stepLabel, labels, styles, isShaded) {
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    let data = [[], []];
+    let data = [[], ...labels.map(() => [])];
     let plot;
 
-    const size = () => ({ width: element.clientWidth, height: Math.min(320, Math.max(200, innerHeight / 3)) });
+    const size = () => ({ width: element.clientWidth, height: 200 });
+
+    // Never by colour alone: each style has dashes of its own.
+    const strokes = {
+      ordinary: { colour: "--ordinary", dash: [] },
+      "label-sensitive": { colour: "--label-sensitive", dash: [8, 3] },
+      truth: { colour: "--ink", dash: [2, 3] },
+      level: { colour: "--muted", dash: [1, 4] },
+    };
 
     const draw = () => {
       plot?.destroy();
@@ -19,18 +27,21 @@ globalThis.rllrChart = {
         grid: { stroke: colour("--line"), width: 1 },
         ticks: { stroke: colour("--line"), width: 1 },
       };
+      const line = (label, index) => {
+        const { colour: name, dash } = strokes[styles[index]];
+        return { label, stroke: colour(name), dash, width: 2, spanGaps: true, points: { size: 4 }, value: (_, value) => value?.toFixed(3) ?? "–" };
+      };
       const options = {
         ...size(),
         scales: { x: { time: false } },
         axes: [
-          { ...axis, label: stepLabel, labelFont: axis.font, labelSize: 20, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
-          { ...axis, label: lossLabel, labelFont: axis.font, labelSize: 20 },
+          { ...axis, label: stepLabel, labelFont: axis.font, labelSize: 18, size: 32, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+          { ...axis, size: 48 },
         ],
-        series: [
-          { label: stepLabel },
-          { label: lossLabel, stroke: colour("--accent"), width: 2, value: (_, value) => value?.toFixed(4) ?? "–" },
-        ],
-        cursor: { drag: { x: false, y: false } },
+        series: [{ label: stepLabel }, ...labels.map(line)],
+        // The space between the first two lines, where the first is above the second.
+        bands: isShaded ? [{ series: [1, 2], fill: colour("--gap"), dir: -1 }] : [],
+        cursor: { drag: { x: false, y: false }, sync: { key: "rllr" } },
       };
       plot = new uPlot(options, data, element);
     };
@@ -43,8 +54,8 @@ globalThis.rllrChart = {
     dark.addEventListener("change", draw);
 
     return {
-      update(steps, losses) {
-        data = [steps, losses];
+      update(steps, lines) {
+        data = [steps, ...lines];
         plot.setData(data);
       },
       destroy() {

@@ -198,31 +198,32 @@ impl Page {
         }
     }
 
-    /// The table behind the curve: step and loss of each row.
+    /// The table behind a chart, as numbers: the step and one column for each line; `None` where a line has no point.
     ///
     /// # Errors
-    /// If a cell is not a number.
-    pub async fn curve(&self) -> Result<Vec<(usize, f64)>> {
-        if self.attribute("curve-table", "open").await.is_err() {
-            self.client
-                .find(Locator::Css("[data-testid=\"curve-table\"] > summary"))
-                .await?
-                .click()
-                .await?;
-        }
+    /// If there is no such table, or a cell is no number.
+    pub async fn chart(&self, id: &str) -> Result<Vec<Vec<Option<f64>>>> {
+        let table = format!("[data-testid=\"table-{id}\"]");
+        let open = format!("document.querySelector('{table}').open = true");
+        self.run_script(&open).await?;
+        let rows = format!(
+            "return [...document.querySelectorAll('{table} tbody tr')]
+                .map(row => [...row.children].map(cell => cell.textContent))"
+        );
         // The rows are drawn a moment after the table is opened.
-        self.wait_until("the table has rows", async || Ok(!self.rows().await?.is_empty()))
-            .await?;
-        let rows = self.rows().await?;
-        rows.iter()
-            .map(|(step, loss)| Ok((step.parse()?, loss.parse()?)))
-            .collect()
-    }
-
-    async fn rows(&self) -> Result<Vec<(String, String)>> {
-        let script = "return [...document.querySelectorAll('[data-testid=\"curve-table\"] tbody tr')]
-            .map(row => [row.children[0], row.children[1]].map(cell => cell.textContent))";
-        Ok(serde_json::from_value(self.run_script(script).await?)?)
+        self.wait_until("the table has rows", async || {
+            Ok(self.run_script(&rows).await? != json!([]))
+        })
+        .await?;
+        let rows: Vec<Vec<String>> = serde_json::from_value(self.run_script(&rows).await?)?;
+        let number = |cell: &String| match cell.as_str() {
+            "\u{2013}" => Ok(None),
+            text => text
+                .parse()
+                .map(Some)
+                .with_context(|| format!("a cell is {text:?}")),
+        };
+        rows.iter().map(|row| row.iter().map(number).collect()).collect()
     }
 
     /// Runs a script in the page and returns what it returns.

@@ -27,6 +27,8 @@ pub mod browser;
 pub mod math_cases;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod small_models;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod record_run;
 
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;

@@ -5,110 +5,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rllr_tests::browser::{Page, Surroundings, dist_or_skip};
 
+#[path = "page/live.rs"]
+mod live;
+#[path = "page/recovery.rs"]
+mod recovery;
+#[path = "page/reward.rs"]
+mod reward;
+
 /// The key that moves the focus, as `WebDriver` writes it.
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
-
-#[tokio::test]
-async fn the_first_view_shows_the_device_and_loads_no_worker() -> Result<()> {
-    let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::SoftwareAdapter, "").await?;
-    assert!(page.text("browser").await?.starts_with("Chrome "));
-    assert_eq!(page.attribute("webgpu", "data-state").await?, "available");
-    assert!(page.text("webgpu").await?.contains("swiftshader"));
-    assert_eq!(page.text("software-adapter").await?, "software adapter");
-    assert_eq!(page.phase().await?, "idle");
-    assert!(
-        page.find("device-cpu").await?.is_selected().await?,
-        "the CPU is faster than a software adapter"
-    );
-    assert_eq!(requests_for_the_worker(&page).await?, 0);
-    assert_eq!(page.console_errors().await?, [""; 0]);
-    page.screenshot("first-view").await?;
-    Ok(())
-}
-
-/// How many files of the worker the page has asked for.
-async fn requests_for_the_worker(page: &Page) -> Result<u64> {
-    let script = "return performance.getEntriesByType('resource').filter(entry => entry.name.includes('worker')).length";
-    Ok(serde_json::from_value(page.run_script(script).await?)?)
-}
-
-#[tokio::test]
-async fn training_on_the_cpu_lowers_the_loss() -> Result<()> {
-    let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::SoftwareAdapter, "#steps=50").await?;
-    page.click("train").await?;
-    page.wait_for_phase("finished").await?;
-    assert_eq!(page.attribute("check-cpu", "data-passed").await?, "true");
-    check_curve(&page, 50).await?;
-    assert_eq!(page.text("status-device").await?, "CPU");
-    assert_ne!(page.text("status-parameters").await?, "–");
-    assert_eq!(page.console_errors().await?, [""; 0]);
-    page.screenshot("trained-on-cpu").await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn training_on_webgpu_lowers_the_loss() -> Result<()> {
-    let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::SoftwareAdapter, "#steps=10").await?;
-    page.click("device-webgpu").await?;
-    page.click("train").await?;
-    page.wait_for_phase("finished").await?;
-    assert_eq!(page.attribute("check-webgpu", "data-passed").await?, "true");
-    check_curve(&page, 10).await?;
-    assert_eq!(page.text("status-device").await?, "WebGPU (software adapter)");
-    assert_eq!(page.console_errors().await?, [""; 0]);
-    page.screenshot("trained-on-webgpu").await?;
-    Ok(())
-}
-
-/// The curve has every step once, and its last fifth lies below its first fifth.
-async fn check_curve(page: &Page, steps: usize) -> Result<()> {
-    let curve = page.curve().await?;
-    let numbers: Vec<usize> = curve.iter().map(|(step, _)| *step).collect();
-    ensure!(
-        numbers == (1..=steps).collect::<Vec<_>>(),
-        "the steps are {numbers:?}"
-    );
-    let mean = |part: &[(usize, f64)]| part.iter().map(|(_, loss)| loss).sum::<f64>() / part.len() as f64;
-    let (first, last) = (mean(&curve[..steps / 5]), mean(&curve[steps - steps / 5..]));
-    ensure!(last < first, "the loss went from {first} to {last}: {curve:?}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_run_can_be_paused_resumed_and_stopped() -> Result<()> {
-    let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::SoftwareAdapter, "#steps=10000").await?;
-    page.click("train").await?;
-    page.wait_for_phase("training").await?;
-    page.wait_until("a step is done", async || Ok(page.step().await? > 0))
-        .await?;
-    page.click("pause").await?;
-    page.wait_for_phase("paused").await?;
-    let held = page.step().await?;
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!(page.step().await?, held, "a held run makes no steps");
-    page.click("pause").await?;
-    page.wait_for_phase("training").await?;
-    page.wait_until("the run goes on", async || Ok(page.step().await? > held))
-        .await?;
-    page.click("stop").await?;
-    page.wait_for_phase("stopped").await?;
-    assert!(
-        page.find("train").await?.is_enabled().await?,
-        "a new run can start"
-    );
-    assert_eq!(page.console_errors().await?, [""; 0]);
-    Ok(())
-}
 
 #[tokio::test]
 async fn a_link_sets_the_settings_and_names_what_it_ignores() -> Result<()> {
@@ -116,15 +26,15 @@ async fn a_link_sets_the_settings_and_names_what_it_ignores() -> Result<()> {
     let page = Page::open(
         &dist,
         Surroundings::NoAdapter,
-        "#steps=7&seed=3&layers=99&colour=red",
+        "#ppo_steps=7&seed=3&layers=99&colour=red",
     )
     .await?;
     page.click("settings").await?;
-    assert_eq!(page.value("setting-steps").await?, "7");
+    assert_eq!(page.value("setting-ppo_steps").await?, "7");
     assert_eq!(page.value("setting-seed").await?, "3");
     assert_eq!(
         page.value("setting-layers").await?,
-        "1",
+        "2",
         "out of range, so the default"
     );
     let ignored = page.text("link-ignored").await?;
@@ -133,28 +43,28 @@ async fn a_link_sets_the_settings_and_names_what_it_ignores() -> Result<()> {
         "{ignored}"
     );
 
-    page.click("reset-steps").await?;
-    assert_eq!(page.value("setting-steps").await?, "200");
+    page.click("reset-ppo_steps").await?;
+    assert_eq!(page.value("setting-ppo_steps").await?, "24");
     assert!(page.attribute("permalink", "href").await?.ends_with("#seed=3"));
     let fragment = page.run_script("return location.hash").await?;
     assert_eq!(fragment, "#seed=3");
 
     // A value that cannot be used stops the button, not the page.
-    page.find("setting-steps").await?.send_keys("x").await?;
+    page.find("setting-ppo_steps").await?.send_keys("x").await?;
     page.click("train").await?;
     assert_eq!(page.phase().await?, "idle");
-    assert!(page.text("error-steps").await?.contains("1 to 10000"));
+    assert!(page.text("error-ppo_steps").await?.contains("1 to 500"));
     let focused = page
         .run_script("return document.activeElement.dataset.testid")
         .await?;
-    assert_eq!(focused, "setting-steps");
+    assert_eq!(focused, "setting-ppo_steps");
     Ok(())
 }
 
 #[tokio::test]
 async fn without_an_adapter_the_reason_is_given_and_the_cpu_trains() -> Result<()> {
     let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::NoAdapter, "#steps=3").await?;
+    let page = Page::open(&dist, Surroundings::NoAdapter, live::SMALL).await?;
     assert_eq!(page.attribute("webgpu", "data-state").await?, "unavailable");
     assert!(page.text("webgpu").await?.contains("offers no adapter"));
     assert!(page.text("webgpu-hint").await?.contains("CPU"));
@@ -163,8 +73,7 @@ async fn without_an_adapter_the_reason_is_given_and_the_cpu_trains() -> Result<(
         "there is nothing to choose"
     );
     page.click("train").await?;
-    page.wait_for_phase("finished").await?;
-    assert_eq!(page.step().await?, 3);
+    page.wait_for_phase("training").await?;
     page.screenshot("no-adapter").await?;
     Ok(())
 }
@@ -197,7 +106,7 @@ async fn a_worker_that_cannot_be_loaded_is_an_error_with_a_way_on() -> Result<()
     for missing in ["worker.js", "worker_bg.wasm"] {
         let folder = tempfile::tempdir()?;
         copy_without(&dist, folder.path(), missing)?;
-        let page = Page::open(folder.path(), Surroundings::NoAdapter, "#steps=2").await?;
+        let page = Page::open(folder.path(), Surroundings::NoAdapter, live::SMALL).await?;
         page.click("train").await?;
         page.wait_for_phase("failed").await?;
         for part in ["failure-what", "failure-have", "failure-need", "failure-next"] {
@@ -211,7 +120,7 @@ async fn a_worker_that_cannot_be_loaded_is_an_error_with_a_way_on() -> Result<()
         // The file is back: a fresh worker starts, and the goal is remembered.
         fs::copy(dist.join(missing), folder.path().join(missing))?;
         page.click("try-again").await?;
-        page.wait_for_phase("finished").await?;
+        page.wait_for_phase("training").await?;
         assert!(!page.exists("failure").await?, "the message is gone");
     }
     Ok(())
@@ -234,7 +143,7 @@ fn copy_without(from: &Path, to: &Path, left_out: &str) -> Result<()> {
 #[tokio::test]
 async fn the_page_is_usable_by_keyboard_in_the_dark_and_on_a_phone() -> Result<()> {
     let Some(dist) = dist_or_skip() else { return Ok(()) };
-    let page = Page::open(&dist, Surroundings::NoAdapter, "#steps=2").await?;
+    let page = Page::open(&dist, Surroundings::NoAdapter, live::SMALL).await?;
     page.prefer_dark().await?;
     page.set_width(360).await?;
     let too_wide = page
@@ -255,7 +164,7 @@ async fn the_page_is_usable_by_keyboard_in_the_dark_and_on_a_phone() -> Result<(
     })
     .await?;
     page.press(ENTER).await?;
-    page.wait_for_phase("finished").await?;
+    page.wait_for_phase("training").await?;
     page.screenshot("phone-dark").await?;
     Ok(())
 }

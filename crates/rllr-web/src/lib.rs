@@ -7,8 +7,12 @@
 //! The parts that need neither a browser nor Burn also compile natively, for their tests.
 
 pub mod delivery;
+pub mod live;
 pub mod protocol;
 pub mod settings;
+
+#[cfg(feature = "worker")]
+pub mod story;
 
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;

@@ -14,6 +14,9 @@ pub mod permalink;
 pub mod try_it;
 pub mod word_diff;
 
+pub mod live;
+pub mod reward;
+
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod app;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]

@@ -6,7 +6,8 @@
 //!
 //! The order of a run: [`Event::Ready`] once, when the worker has started and can take requests;
 //! `Probe` → `Probed`; `SelfCheck` → `SelfChecked`; `Train` → `Started`, one `Step` per training step,
-//! then `Finished`, or `Stopped` after a `Stop`. [`Event::Failed`] may replace any answer.
+//! then `Finished`, or `Stopped` after a `Stop`; `Run` → many `Live`, then `Completed`. [`Event::Failed`] and
+//! [`Event::Broken`] may replace any answer. `Train` is what the benchmarks ask for; the page asks for `Run`.
 //!
 //! This module does not know the DOM, Burn or the clock.
 
@@ -14,6 +15,7 @@ pub mod models;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::live::{LiveEvent, LiveSettings};
 use models::{ModelEvent, ModelRequest};
 
 pub use crate::settings::{Field, SettingsError, TrainSettings};
@@ -36,6 +38,21 @@ pub enum Request {
         /// Size, batch and schedule of the run. The worker validates them again.
         settings: TrainSettings,
     },
+    /// Run the whole method. Answered by [`Event::Live`]s, then [`Event::Completed`].
+    ///
+    /// Checkpoints that were sent before, as objects beside these messages, are gone on from.
+    Run {
+        /// Where to compute.
+        device: DeviceChoice,
+        /// What is run. The worker validates it again.
+        settings: LiveSettings,
+        /// Milliseconds of work before a break; 0 for a run that begins.
+        spent_ms: f64,
+        /// Whether the page knows already what the reward models say, from before a break.
+        inspected: bool,
+    },
+    /// Make one step of a held run, and hold it again. Answered by [`Event::Resumed`] and [`Event::Paused`].
+    StepOnce,
     /// Hold the run after the step in progress. Answered by [`Event::Paused`].
     Pause,
     /// Go on with a held run. Answered by [`Event::Resumed`].
@@ -95,6 +112,15 @@ pub enum Event {
         /// Training tokens per second of this step.
         tokens_per_second: f64,
     },
+    /// Something happened in the run of the whole method.
+    Live {
+        /// Milliseconds of work since the run began, without pauses.
+        at_ms: f64,
+        /// What happened.
+        happened: LiveEvent,
+    },
+    /// The run of the whole method is done.
+    Completed,
     /// The run is held.
     Paused,
     /// The held run goes on.
@@ -118,6 +144,9 @@ pub enum Event {
     Failed(Failure),
     /// Answer to [`Request::Model`].
     Model(ModelEvent),
+    /// The device or the program broke: a fresh worker can go on where the last checkpoint was written. This one takes no
+    /// more requests.
+    Broken(Failure),
 }
 
 /// Whether there is a WebGPU adapter.

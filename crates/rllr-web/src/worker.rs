@@ -4,9 +4,11 @@
 //! All GPU calls stay in this one worker: Burn orders its work by thread.
 
 mod constructors;
+mod checkpoints;
 mod devices;
 mod evaluate;
 mod failure;
+mod live;
 mod models;
 mod run;
 mod text_data;
@@ -17,6 +19,8 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use crate::probe;
 use crate::protocol::{Event, Request};
+use crate::story::Inspecting;
+use checkpoints::Checkpoints;
 use devices::Devices;
 use models::Models;
 
@@ -24,16 +28,17 @@ use models::Models;
 pub fn start() {
     constructors::run_once();
     std::panic::set_hook(Box::new(|panic| {
-        post(&Event::Failed(failure::panicked(&panic.to_string())))
+        post(&Event::Broken(failure::panicked(&panic.to_string())))
     }));
     let (sender, requests) = unbounded();
-    listen(sender);
-    wasm_bindgen_futures::spawn_local(serve(requests));
+    let checkpoints = Checkpoints::default();
+    listen(sender, checkpoints.clone());
+    wasm_bindgen_futures::spawn_local(serve(requests, checkpoints));
     post(&Event::Ready);
 }
 
 /// Answers requests until one cannot be carried out.
-async fn serve(mut requests: UnboundedReceiver<Request>) {
+async fn serve(mut requests: UnboundedReceiver<Request>, checkpoints: Checkpoints) {
     let mut devices = Devices::default();
     let mut models = Models::default();
     while let Ok(request) = requests.recv().await {
@@ -45,22 +50,49 @@ async fn serve(mut requests: UnboundedReceiver<Request>) {
             Request::Train { device, settings } => {
                 run::train(&mut devices, device, &settings, &mut requests).await
             }
+            Request::Run {
+                device,
+                settings,
+                spent_ms,
+                inspected,
+            } => {
+                let inspecting = if inspected {
+                    Inspecting::WasTold
+                } else {
+                    Inspecting::Now
+                };
+                let asked = live::Asked {
+                    device,
+                    settings,
+                    spent_ms,
+                    inspecting,
+                };
+                Ok(live::run(asked, &mut devices, &checkpoints, &mut requests).await)
+            }
             // These belong to a run, and none is in progress: it may have ended while the request travelled.
-            Request::Pause | Request::Resume => continue,
+            Request::Pause | Request::Resume | Request::StepOnce => continue,
             Request::Stop => Ok(Event::Stopped),
             Request::Model(request) => {
                 evaluate::serve(request, &mut devices, &mut models, &mut requests).await
             }
         };
         match answer {
-            Ok(event) => post(&event),
+            Ok(event) => {
+                post(&event);
+                if matches!(event, Event::Failed(_) | Event::Broken(_)) {
+                    return;
+                }
+            }
             Err(failure) => return post(&Event::Failed(failure)),
         }
     }
 }
 
-fn listen(sender: UnboundedSender<Request>) {
+fn listen(sender: UnboundedSender<Request>, checkpoints: Checkpoints) {
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |message: MessageEvent| {
+        if checkpoints.receive(&message.data()).is_some() {
+            return;
+        }
         let text = models::given::text_of(&message.data());
         match Request::from_json(&text) {
             // The receiver is gone only after a failure, which has been reported.

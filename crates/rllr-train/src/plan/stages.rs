@@ -75,7 +75,7 @@ pub fn reward_stage(
     let steps = pairs.count.div_ceil(config.batch_size) * config.epochs;
     let one_side = micro_batch(config.micro_batching, config.batch_size, pairs.longest());
     let pass = match config.micro_batching {
-        MicroBatching::Rows(_) => PassSize {
+        MicroBatching::Whole | MicroBatching::Rows(_) => PassSize {
             rows: 2 * one_side.rows,
             ..one_side
         },
@@ -337,6 +337,7 @@ fn gradient_sets(parts: usize) -> f64 {
 fn micro_batch(micro_batching: MicroBatching, batch_size: usize, longest: usize) -> PassSize {
     let len = longest.max(1);
     let rows = match micro_batching {
+        MicroBatching::Whole => batch_size,
         MicroBatching::Rows(rows) => rows,
         MicroBatching::Tokens(slots) => slots / len,
     };

@@ -12,15 +12,13 @@ use super::permalink;
 use super::store::Store;
 use super::try_it::view::TryItPanel;
 
+mod live;
+
+mod reward;
+
 mod device_panel;
 
 mod check_panel;
-
-mod curve;
-mod failure_panel;
-mod settings_form;
-mod status_panel;
-mod train_panel;
 
 /// Fills the page. Called once, by the page's program.
 ///
@@ -42,9 +40,10 @@ fn App() -> impl IntoView {
     keep_address_up_to_date(store);
     let models = EvaluateStore::new();
     view! {
+        <live::RunPanel store/>
+        <reward::RewardPanels store/>
         <device_panel::DevicePanel store/>
         <check_panel::CheckPanel store/>
-        <train_panel::TrainPanel store/>
         <EvaluatePanel store=models webgpu=store.webgpu/>
         <TryItPanel store=models/>
     }

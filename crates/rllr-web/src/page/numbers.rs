@@ -44,6 +44,22 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// Two decimal places, with the sign also of positive numbers: `+0.50`, `−1.25`.
+pub fn signed(value: f64) -> String {
+    let rounded = format!("{:.2}", value.abs());
+    let is_zero = rounded == "0.00";
+    match value {
+        _ if is_zero => rounded,
+        negative if negative < 0.0 => format!("\u{2212}{rounded}"),
+        _ => format!("+{rounded}"),
+    }
+}
+
+/// A share in per cent, without decimal places.
+pub fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
 /// A whole number with a thin space between thousands: `15 424`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -95,6 +111,19 @@ mod tests {
         check(85.04, "85.0");
         check(-376.5, "-376");
         check(123_456.0, "1.2e5");
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn signs_are_written() {
+        assert_eq!(
+            [0.5, -1.25, 0.001, -0.001].map(signed),
+            ["+0.50", "\u{2212}1.25", "0.00", "0.00"]
+        );
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn shares_in_per_cent() {
+        assert_eq!([0.0, 0.125, 1.0].map(percent), ["0 %", "12 %", "100 %"]);
     }
 
     #[wasm_bindgen_test(unsupported = test)]

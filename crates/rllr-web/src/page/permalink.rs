@@ -1,13 +1,13 @@
-//! Settings in the address: `#steps=500&seed=3` stands for the defaults with these two changed.
+//! Settings in the address: `#seed=3&ppo_steps=50` stands for the defaults with these two changed.
 
 use super::text;
-use crate::settings::{Field, TrainSettings};
+use crate::live::{LiveField as Field, LiveSettings};
 
 /// What a fragment says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Permalink {
     /// The defaults with the changes that could be read.
-    pub settings: TrainSettings,
+    pub settings: LiveSettings,
     /// The parts that were ignored, in the fragment's order.
     pub ignored: Vec<Ignored>,
 }
@@ -40,7 +40,7 @@ pub fn read(fragment: &str) -> Permalink {
     link
 }
 
-fn read_part(part: &str, settings: &mut TrainSettings, seen: &mut Vec<Field>) -> Result<(), String> {
+fn read_part(part: &str, settings: &mut LiveSettings, seen: &mut Vec<Field>) -> Result<(), String> {
     let (name, value) = part.split_once('=').ok_or(text::LINK_NO_VALUE)?;
     let field = Field::from_name(name).ok_or_else(text::link_unknown_setting)?;
     if seen.contains(&field) {
@@ -49,12 +49,12 @@ fn read_part(part: &str, settings: &mut TrainSettings, seen: &mut Vec<Field>) ->
     seen.push(field);
     settings
         .set(field, value)
-        .map_err(|error| text::link_bad_value(error.expected))
+        .map_err(|error| text::link_bad_value(&error.expected))
 }
 
 /// The fragment of these settings, without `#`: what differs from the defaults. Empty for the defaults.
-pub fn write(settings: &TrainSettings) -> String {
-    let defaults = TrainSettings::default();
+pub fn write(settings: &LiveSettings) -> String {
+    let defaults = LiveSettings::default();
     let parts: Vec<String> = Field::ALL
         .into_iter()
         .filter(|field| settings.get(*field) != defaults.get(*field))
@@ -69,10 +69,11 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
+    use crate::live::TaskChoice;
 
     #[wasm_bindgen_test(unsupported = test)]
     fn the_defaults_need_no_fragment() {
-        assert_eq!(write(&TrainSettings::default()), "");
+        assert_eq!(write(&LiveSettings::default()), "");
         for empty in ["", "#", "&", "#&&"] {
             assert_eq!(read(empty), Permalink::default(), "{empty:?}");
         }
@@ -80,14 +81,15 @@ mod tests {
 
     #[wasm_bindgen_test(unsupported = test)]
     fn only_what_differs_is_written() {
-        let settings = TrainSettings {
+        let settings = LiveSettings {
             seed: 3,
-            steps: 500,
-            ..TrainSettings::default()
+            ppo_steps: 50,
+            task: TaskChoice::SceneNli,
+            ..LiveSettings::default()
         };
-        assert_eq!(write(&settings), "steps=500&seed=3");
+        assert_eq!(write(&settings), "task=scene_nli&seed=3&ppo_steps=50");
         assert_eq!(
-            read("#steps=500&seed=3"),
+            read("#task=scene_nli&seed=3&ppo_steps=50"),
             Permalink {
                 settings,
                 ignored: Vec::new()
@@ -97,34 +99,36 @@ mod tests {
 
     #[wasm_bindgen_test(unsupported = test)]
     fn what_cannot_be_used_is_ignored_and_listed() {
-        let link = read("#steps=0&colour=red&seed=7&layers&batch_size=2.5&seed=8&learning_rate=NaN&=3");
+        let link =
+            read("#ppo_steps=0&colour=red&seed=7&layers&held_out=20.5&seed=8&kl_coef=NaN&task=poetry&=3");
         assert_eq!(
             link.settings,
-            TrainSettings {
+            LiveSettings {
                 seed: 7,
-                ..TrainSettings::default()
+                ..LiveSettings::default()
             }
         );
         let parts: Vec<_> = link.ignored.iter().map(|ignored| ignored.part.as_str()).collect();
         assert_eq!(
             parts,
             [
-                "steps=0",
+                "ppo_steps=0",
                 "colour=red",
                 "layers",
-                "batch_size=2.5",
+                "held_out=20.5",
                 "seed=8",
-                "learning_rate=NaN",
+                "kl_coef=NaN",
+                "task=poetry",
                 "=3"
             ]
         );
         assert!(
-            link.ignored[0].reason.contains("1 to 10000"),
+            link.ignored[0].reason.contains("1 to 500"),
             "{:?}",
             link.ignored[0]
         );
         assert!(
-            link.ignored[1].reason.contains("steps"),
+            link.ignored[1].reason.contains("ppo_steps"),
             "names the known settings: {:?}",
             link.ignored[1]
         );
@@ -139,12 +143,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(
-            hidden in 1..=16_usize, layers in 1..=8_usize, batch_size in 1..=64_usize, seq_len in 4..=256_usize,
-            steps in 1..=10_000_usize, learning_rate in 1e-5..=0.1_f64, seed: u64,
+            hidden in 1..=16_usize, layers in 1..=8_usize, demonstrations in 16..=4_000_usize,
+            ppo_steps in 1..=500_usize, ppo_learning_rate in 1e-6..=0.01_f64, kl_coef in 0.0..=10.0_f64,
+            seed in 0..(1_u64 << 53),
         ) {
-            let hidden_size = 16 * hidden;
-            let settings =
-                TrainSettings { hidden_size, layers, batch_size, seq_len, steps, learning_rate, seed };
+            let settings = LiveSettings {
+                hidden_size: 16 * hidden, layers, demonstrations, ppo_steps, ppo_learning_rate, kl_coef, seed,
+                ..LiveSettings::default()
+            };
             let link = read(&write(&settings));
             prop_assert_eq!(link, Permalink { settings, ignored: Vec::new() });
         }

@@ -3,14 +3,13 @@
 //! A state machine without DOM, clock or worker: [`Session::command`] and [`Session::event`] take what happened and
 //! return what is to be done. So the whole behaviour of the page is tested natively.
 
-mod run;
-
-pub use run::{Finished, Run, StepPoint};
-
+use super::live::view::RunView;
 use super::text;
-use crate::protocol::{
-    DeviceChoice, Event, Failure, Request, SelfCheckSummary, TrainSettings, WebGpuSupport,
-};
+use crate::live::{LiveEvent, LiveSettings, TimedEvent};
+use crate::protocol::{DeviceChoice, Event, Failure, Request, SelfCheckSummary, WebGpuSupport};
+
+/// A run that breaks more often than this without a new checkpoint is given up.
+const MOST_BREAKS: u32 = 3;
 
 /// The state behind the panels.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +19,15 @@ pub struct Session {
     goal: Goal,
     /// The device of the work in progress, or of the last work done.
     device: Option<DeviceChoice>,
-    settings: TrainSettings,
+    settings: LiveSettings,
     checks: Vec<(DeviceChoice, SelfCheckSummary)>,
-    run: Run,
+    run: RunView,
     failure: Option<Failure>,
     stops: u32,
+    /// Breaks since the last checkpoint.
+    breaks_since_saved: u32,
+    /// Breaks since the run began.
+    breaks: u32,
 }
 
 /// What is going on.
@@ -43,6 +46,8 @@ pub enum Phase {
     Starting,
     /// Steps arrive.
     Training,
+    /// The worker was lost; a fresh one goes on from the last checkpoint.
+    Recovering,
     /// The user asked for a pause; the step in progress ends first.
     Pausing,
     /// The run is held.
@@ -63,13 +68,17 @@ pub enum Command {
     /// Compare a device with the CPU.
     Check(DeviceChoice),
     /// Train on a device, after the self-check if it has not passed yet.
-    Train(DeviceChoice, TrainSettings),
+    Train(DeviceChoice, LiveSettings),
+    /// Give up the run in progress, and begin another one.
+    Restart(DeviceChoice, LiveSettings),
     /// Do the last task again, on this device.
     Retry(DeviceChoice),
     /// Hold the run.
     Pause,
     /// Go on with the held run.
     Resume,
+    /// Make one step of the held run.
+    StepOnce,
     /// End the run.
     Stop,
 }
@@ -83,6 +92,10 @@ pub enum Effect {
     Send(Request),
     /// Terminate the worker: none of its events may arrive any more.
     Kill,
+    /// Drop the checkpoints that were kept: a new run begins.
+    Forget,
+    /// Send the checkpoints that were kept.
+    Restore,
     /// Call [`Session::stop_timed_out`] with this number after a moment.
     WatchStop(u32),
 }
@@ -125,6 +138,7 @@ impl Phase {
             Self::Checking => "checking",
             Self::Starting => "starting",
             Self::Training => "training",
+            Self::Recovering => "recovering",
             Self::Pausing => "pausing",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
@@ -147,7 +161,7 @@ impl Session {
     }
 
     /// The settings of the run in progress, or of the last run.
-    pub fn settings(&self) -> &TrainSettings {
+    pub fn settings(&self) -> &LiveSettings {
         &self.settings
     }
 
@@ -165,8 +179,13 @@ impl Session {
     }
 
     /// The numbers of the run in progress, or of the last run.
-    pub fn run(&self) -> &Run {
+    pub fn run(&self) -> &RunView {
         &self.run
+    }
+
+    /// How often the worker was lost in this run, and a fresh one went on.
+    pub fn breaks(&self) -> u32 {
+        self.breaks
     }
 
     /// What did not work, in phase [`Phase::Failed`].
@@ -189,13 +208,24 @@ impl Session {
                 self.settings = settings;
                 self.begin(Goal::Train, device)
             }
+            Command::Restart(device, settings) if self.phase.is_busy() => {
+                let mut effects = self.kill(Phase::Idle);
+                self.settings = settings;
+                effects.extend(self.begin(Goal::Train, device));
+                effects
+            }
             Command::Retry(device) if !self.phase.is_busy() => self.begin(self.goal, device),
             Command::Pause if self.phase == Phase::Training => self.ask(Phase::Pausing, Request::Pause),
             Command::Resume if self.phase == Phase::Paused => vec![Effect::Send(Request::Resume)],
+            Command::StepOnce if self.phase == Phase::Paused => vec![Effect::Send(Request::StepOnce)],
             Command::Stop => self.stop(),
-            Command::Check(_) | Command::Train(..) | Command::Retry(_) | Command::Pause | Command::Resume => {
-                Vec::new()
-            }
+            Command::Check(_)
+            | Command::Train(..)
+            | Command::Restart(..)
+            | Command::Retry(_)
+            | Command::Pause
+            | Command::Resume
+            | Command::StepOnce => Vec::new(),
         }
     }
 
@@ -206,55 +236,28 @@ impl Session {
                 self.worker = WorkerState::Alive { probed: false };
                 return self.proceed();
             }
+            Event::Ready if self.phase == Phase::Recovering => {
+                // It found the device before the break.
+                self.worker = WorkerState::Alive { probed: true };
+                return vec![Effect::Restore, Effect::Send(self.request_to_run())];
+            }
             Event::Probed { webgpu } if self.phase == Phase::Probing => return self.probed(webgpu),
             Event::SelfChecked { device, report } if self.phase == Phase::Checking => {
                 return self.checked(device, report);
             }
-            Event::Started { parameters, .. } => {
-                self.run.parameters = Some(parameters);
-                self.advance(Phase::Starting, Phase::Training);
+            Event::Live { at_ms, happened } => self.happened(at_ms, happened),
+            Event::Completed => self.phase = Phase::Finished,
+            // Also from training: one step of a held run ends held.
+            Event::Paused if self.phase.is_training() && self.phase != Phase::Stopping => {
+                self.phase = Phase::Paused;
             }
-            Event::Step {
-                step,
-                loss,
-                grad_norm,
-                milliseconds,
-                tokens_per_second,
-            } => {
-                let point = StepPoint {
-                    step,
-                    loss,
-                    grad_norm,
-                    milliseconds,
-                    tokens_per_second,
-                };
-                self.run.steps.push(point);
-            }
-            Event::Paused => self.advance(Phase::Pausing, Phase::Paused),
             Event::Resumed => self.advance(Phase::Paused, Phase::Training),
-            Event::Finished {
-                steps,
-                seconds,
-                milliseconds_per_step_median,
-                first_loss,
-                last_loss,
-            } => {
-                self.run.finished = Some(Finished {
-                    steps,
-                    seconds,
-                    milliseconds_per_step_median,
-                    first_loss,
-                    last_loss,
-                });
-                self.phase = Phase::Finished;
-            }
             // A run may finish before it reads the request to stop: then it stays finished.
             Event::Stopped => self.advance(Phase::Stopping, Phase::Stopped),
             Event::Failed(failure) => return self.fail(failure),
-            // Answers to a request that was given up in the meantime.
-            Event::Ready | Event::Probed { .. } | Event::SelfChecked { .. } => {}
-            // The evaluator has a worker of its own.
-            Event::Model(_) => {}
+            Event::Broken(failure) => return self.broke(failure),
+            // Answers to a request that was given up in the meantime, and to requests that the page does not make.
+            _ => {}
         }
         Vec::new()
     }
@@ -263,9 +266,9 @@ impl Session {
     pub fn worker_broke(&mut self, message: &str) -> Vec<Effect> {
         let failure = match self.phase {
             Phase::Loading => text::worker_not_loaded(message),
-            _ => text::worker_broke(message, self.run.steps.last().map(|point| point.step)),
+            _ => text::worker_broke(message, self.run.last_step()),
         };
-        self.fail(failure)
+        self.broke(failure)
     }
 
     /// The worker has not stopped in time. `stop` is the number from [`Effect::WatchStop`].
@@ -281,16 +284,41 @@ impl Session {
         self.goal = goal;
         self.device = Some(device);
         self.failure = None;
+        let mut effects = Vec::new();
         if goal == Goal::Train {
-            self.run = Run::default();
+            self.run = RunView::default();
+            (self.breaks_since_saved, self.breaks) = (0, 0);
+            effects.push(Effect::Forget);
         }
         match self.worker {
-            WorkerState::Alive { .. } => self.proceed(),
+            WorkerState::Alive { .. } => effects.extend(self.proceed()),
             WorkerState::Absent | WorkerState::Loading => {
                 self.worker = WorkerState::Loading;
                 self.phase = Phase::Loading;
-                vec![Effect::Spawn]
+                effects.push(Effect::Spawn);
             }
+        }
+        effects
+    }
+
+    /// The request that begins the run, or goes on with it after a break.
+    fn request_to_run(&self) -> Request {
+        Request::Run {
+            device: self.device.unwrap_or(DeviceChoice::Cpu),
+            settings: self.settings.clone(),
+            spent_ms: self.run.at_ms,
+            inspected: self.run.inspection.is_some(),
+        }
+    }
+
+    /// Something happened in the run.
+    fn happened(&mut self, at_ms: f64, event: LiveEvent) {
+        if matches!(event, LiveEvent::Saved { .. }) {
+            self.breaks_since_saved = 0;
+        }
+        self.run.apply(&TimedEvent { at_ms, event });
+        if matches!(self.phase, Phase::Starting | Phase::Recovering) {
+            self.phase = Phase::Training;
         }
     }
 
@@ -302,8 +330,8 @@ impl Session {
         }
         let trusted = self.check(device).is_some_and(|report| report.passed);
         if self.goal == Goal::Train && trusted {
-            let settings = self.settings.clone();
-            self.ask(Phase::Starting, Request::Train { device, settings })
+            let request = self.request_to_run();
+            self.ask(Phase::Starting, request)
         } else {
             self.ask(Phase::Checking, Request::SelfCheck { device })
         }
@@ -341,7 +369,9 @@ impl Session {
                 vec![Effect::Send(Request::Stop), Effect::WatchStop(self.stops)]
             }
             // Nothing would be lost, and the worker reads no messages before it is through.
-            Phase::Loading | Phase::Probing | Phase::Checking => self.kill(Phase::Stopped),
+            Phase::Loading | Phase::Probing | Phase::Checking | Phase::Recovering => {
+                self.kill(Phase::Stopped)
+            }
             Phase::Idle | Phase::Stopping | Phase::Stopped | Phase::Finished | Phase::Failed => Vec::new(),
         }
     }
@@ -362,6 +392,22 @@ impl Session {
         self.failure = Some(failure);
         self.phase = Phase::Failed;
         Vec::new()
+    }
+
+    /// The worker is lost, or of no more use: a run goes on in a fresh one.
+    fn broke(&mut self, failure: Failure) -> Vec<Effect> {
+        let is_running = matches!(
+            self.phase,
+            Phase::Starting | Phase::Training | Phase::Pausing | Phase::Paused | Phase::Recovering
+        );
+        if !is_running || self.breaks_since_saved >= MOST_BREAKS {
+            return self.fail(failure);
+        }
+        self.breaks_since_saved += 1;
+        self.breaks += 1;
+        self.worker = WorkerState::Loading;
+        self.phase = Phase::Recovering;
+        vec![Effect::Kill, Effect::Spawn]
     }
 
     fn fail(&mut self, failure: Failure) -> Vec<Effect> {

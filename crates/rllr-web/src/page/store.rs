@@ -1,28 +1,53 @@
 //! Carries out what the session decides, and tells the views when to look again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use leptos::prelude::*;
+use wasm_bindgen::JsValue;
 
 use super::device_choice;
+use super::live::view::RunView;
 use super::permalink::{self, Ignored};
 use super::session::{Command, Effect, Session};
 use super::worker_link::{Arrival, WorkerLink};
+use crate::live::{LiveField as Field, LiveSettings, LiveSettingsError, RecordedRun};
 use crate::probe;
 use crate::protocol::{Adapter, DeviceChoice, Event, WebGpuSupport};
-use crate::settings::{Field, SettingsError, TrainSettings};
+
+/// The run that fills the page at first.
+const RECORDED: &str = include_str!("../../../../assets/runs/recorded-run.json");
 
 /// The views are told of new training steps at most ten times a second.
 const REDRAW: Duration = Duration::from_millis(100);
 /// A worker that has not stopped after this time is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Which run the panels show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The recorded one.
+    Recorded,
+    /// The one of this page.
+    Live,
+}
+
+/// The recorded run, and what its events come to.
+pub(super) struct Recorded {
+    pub(super) run: RecordedRun,
+    pub(super) view: RunView,
+}
+
 /// The state of the page. Copies are handles to the same state.
 #[derive(Clone, Copy)]
 pub(super) struct Store {
     session: StoredValue<Session, LocalStorage>,
     worker: StoredValue<Option<WorkerLink>, LocalStorage>,
+    recorded: StoredValue<Recorded, LocalStorage>,
+    /// The newest checkpoint of each stage, as the worker sent it, by the stage's name.
+    checkpoints: StoredValue<BTreeMap<String, JsValue>, LocalStorage>,
+    /// Which run the panels show.
+    pub(super) source: RwSignal<Source>,
     spawned_at_ms: StoredValue<f64>,
     /// Counts what the views should see.
     changes: RwSignal<u32>,
@@ -42,10 +67,15 @@ pub(super) struct Store {
 impl Store {
     /// The state of a fresh page. Starts to look for WebGPU.
     pub(super) fn new() -> Self {
-        let defaults = TrainSettings::default();
+        let defaults = LiveSettings::default();
+        let run = RecordedRun::from_json(RECORDED).expect("a test reads the recorded run with this version");
+        let view = RunView::of(&run.events);
         let store = Self {
             session: StoredValue::new_local(Session::default()),
             worker: StoredValue::new_local(None),
+            recorded: StoredValue::new_local(Recorded { run, view }),
+            checkpoints: StoredValue::new_local(BTreeMap::new()),
+            source: RwSignal::new(Source::Recorded),
             spawned_at_ms: StoredValue::new(0.0),
             changes: RwSignal::new(0),
             redraw_is_due: StoredValue::new(false),
@@ -73,6 +103,29 @@ impl Store {
         self.session.with_value(f)
     }
 
+    /// Reads from the run that is shown, and again after each change.
+    pub(super) fn view<T>(self, f: impl FnOnce(&RunView) -> T) -> T {
+        match self.source.get() {
+            Source::Recorded => self.recorded.with_value(|recorded| f(&recorded.view)),
+            Source::Live => self.read(|session| f(session.run())),
+        }
+    }
+
+    /// Reads from the session, once.
+    pub(super) fn read_untracked<T>(self, f: impl FnOnce(&Session) -> T) -> T {
+        self.session.with_value(f)
+    }
+
+    /// Reads from the run that is shown, once.
+    pub(super) fn view_untracked<T>(self, f: impl FnOnce(&RunView) -> T) -> T {
+        untrack(|| self.view(f))
+    }
+
+    /// Reads from the recorded run.
+    pub(super) fn recorded<T>(self, f: impl FnOnce(&RecordedRun) -> T) -> T {
+        self.recorded.with_value(|recorded| f(&recorded.run))
+    }
+
     /// The adapter, if there is one.
     pub(super) fn adapter(self) -> Option<Adapter> {
         match self.webgpu.get() {
@@ -83,12 +136,15 @@ impl Store {
 
     /// The user asks for something.
     pub(super) fn command(self, command: Command) {
+        if matches!(command, Command::Train(..) | Command::Restart(..)) {
+            self.source.set(Source::Live);
+        }
         self.act(|session| session.command(command));
         self.redraw();
     }
 
     fn arrived(self, arrival: Arrival) {
-        let is_step = matches!(arrival, Ok(Event::Step { .. }));
+        let is_step = matches!(arrival, Ok(Event::Live { .. }));
         if matches!(arrival, Ok(Event::Ready)) {
             self.load_ms.set(Some(now_ms() - self.spawned_at_ms.get_value()));
         }
@@ -121,7 +177,8 @@ impl Store {
             Effect::Spawn => {
                 self.spawned_at_ms.set_value(now_ms());
                 self.load_ms.set(None);
-                let link = WorkerLink::start(move |arrival| self.arrived(arrival))?;
+                let keep = move |checkpoint| self.keep(checkpoint);
+                let link = WorkerLink::start(move |arrival| self.arrived(arrival))?.keeping(keep);
                 self.worker.set_value(Some(link));
             }
             Effect::Send(request) => {
@@ -130,6 +187,17 @@ impl Store {
                     .with_value(|link| link.as_ref().map_or(Ok(()), |link| link.send(&request)));
             }
             Effect::Kill => self.worker.set_value(None),
+            Effect::Forget => self.checkpoints.set_value(BTreeMap::new()),
+            Effect::Restore => {
+                let kept = self
+                    .checkpoints
+                    .with_value(|kept| kept.values().cloned().collect::<Vec<_>>());
+                return self.worker.with_value(|link| {
+                    let Some(link) = link else { return Ok(()) };
+                    kept.iter()
+                        .try_for_each(|checkpoint| link.send_checkpoint(checkpoint))
+                });
+            }
             Effect::WatchStop(number) => {
                 let timed_out = move || {
                     self.act(|session| session.stop_timed_out(number));
@@ -139,6 +207,15 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a checkpoint in place of the stage's last one.
+    fn keep(self, checkpoint: JsValue) {
+        let stage = js_sys::Reflect::get(&checkpoint, &"checkpoint".into());
+        if let Some(stage) = stage.ok().and_then(|stage| stage.as_string()) {
+            self.checkpoints
+                .update_value(|kept| drop(kept.insert(stage, checkpoint)));
+        }
     }
 
     fn redraw(self) {
@@ -174,8 +251,8 @@ impl Store {
     ///
     /// # Errors
     /// The first setting that cannot be used.
-    pub(super) fn settings(self) -> Result<TrainSettings, SettingsError> {
-        let mut settings = TrainSettings::default();
+    pub(super) fn settings(self) -> Result<LiveSettings, LiveSettingsError> {
+        let mut settings = LiveSettings::default();
         for field in Field::ALL {
             settings.set(field, &self.field(field).get())?;
         }

@@ -2,21 +2,23 @@
 //!
 //! The sentences of the worker (self-check rows, its failures) come from the worker.
 
+mod live;
 mod problems;
+mod reward;
 
+pub use live::*;
 pub use problems::*;
+pub use reward::*;
 
 use super::browser::Family;
 use super::session::Phase;
+use crate::live::LiveField as Field;
 use crate::protocol::{Adapter, DeviceChoice, SelfCheckSummary};
-use crate::settings::Field;
 
 /// Headings.
 pub const DEVICE_HEADING: &str = "This device";
 /// Heading of the self-check.
 pub const CHECK_HEADING: &str = "Self-check";
-/// Heading of the training panel.
-pub const TRAIN_HEADING: &str = "Train a small model";
 /// Heading of an error.
 pub const FAILURE_HEADING: &str = "This did not work";
 
@@ -54,9 +56,6 @@ pub const DISAGREES: &str = "no";
 /// The device gave NaN or infinity.
 pub const NOT_FINITE: &str = "not a finite number";
 
-/// What training here is.
-pub const TRAIN_INTRO: &str = "A small transformer learns to predict the next token, here in this page. Nothing is \
-    sent anywhere; about 5 MB of program are loaded when you press the button.";
 /// Legend of the device choice.
 pub const DEVICE_CHOICE: &str = "Compute on";
 /// Why a device is disabled after a failed check.
@@ -76,10 +75,6 @@ pub const LINK_NO_VALUE: &str = "expected name=value";
 /// A setting twice in the link.
 pub const LINK_GIVEN_TWICE: &str = "given twice; the first value counts";
 
-/// The primary button.
-pub const TRAIN_BUTTON: &str = "Check and train here";
-/// The primary button after a run.
-pub const TRAIN_AGAIN_BUTTON: &str = "Train again";
 /// Button.
 pub const PAUSE_BUTTON: &str = "Pause";
 /// Button.
@@ -91,26 +86,8 @@ pub const TRY_AGAIN_BUTTON: &str = "Try again";
 /// Button.
 pub const USE_CPU_BUTTON: &str = "Use the CPU instead";
 
-/// Heading of the chart.
-pub const CURVE_HEADING: &str = "Loss";
-/// Caption of the chart.
-pub const CURVE_CAPTION: &str =
-    "Mean cross-entropy in nats per token, at each training step. Lower is better.";
-/// In place of the chart.
-pub const CURVE_EMPTY: &str = "The curve appears here when training runs.";
-/// The axes and the legend of the chart.
-pub const CURVE_LABELS: [&str; 2] = ["step", "loss"];
-/// The table behind the chart.
-pub const TABLE_SUMMARY: &str = "The curve as a table";
-/// Column headings of the table behind the chart.
-pub const TABLE_COLUMNS: [&str; 4] = ["Step", "Loss", "Gradient norm", "Time (ms)"];
-
 /// Labels of the status line.
 pub const STATUS_DEVICE: &str = "Device";
-/// Label of the step count.
-pub const STATUS_STEP: &str = "Step";
-/// Label of the loss.
-pub const STATUS_LOSS: &str = "Loss";
 /// Label of the step time.
 pub const STATUS_STEP_TIME: &str = "Time per step";
 /// Label of the speed.
@@ -119,8 +96,6 @@ pub const STATUS_SPEED: &str = "Tokens per second";
 pub const STATUS_PARAMETERS: &str = "Parameters";
 /// Label of the load time.
 pub const STATUS_LOAD: &str = "Program loaded in";
-/// Label of the first step's time, which on a GPU includes the compilation of its programs.
-pub const STATUS_FIRST_STEP: &str = "First step";
 /// Label of the seed.
 pub const STATUS_SEED: &str = "Seed";
 /// Label of the version.
@@ -128,38 +103,9 @@ pub const STATUS_VERSION: &str = "Version";
 /// In place of a number that is not known yet.
 pub const NOTHING_YET: &str = "–";
 
-/// Name and meaning of a setting.
-pub fn field(field: Field) -> (&'static str, &'static str) {
-    match field {
-        Field::Steps => ("Steps", "How many times the weights are updated."),
-        Field::LearningRate => (
-            "Learning rate",
-            "How far AdamW moves the weights at most. Too large: the loss jumps.",
-        ),
-        Field::Seed => (
-            "Seed",
-            "The same seed gives the same first weights and the same batches.",
-        ),
-        Field::HiddenSize => ("Hidden size", "Width of the model: numbers per token and layer."),
-        Field::Layers => ("Layers", "Transformer blocks. Each one adds time to every step."),
-        Field::BatchSize => ("Batch size", "Sequences per step."),
-        Field::SeqLen => ("Sequence length", "Tokens per sequence."),
-    }
-}
-
-/// The line below a setting.
-pub fn field_hint(field_: Field, default: &str) -> String {
-    format!("{} Default {default}; {}.", field(field_).1, field_.expected())
-}
-
 /// The message at a setting that cannot be used.
 pub fn field_error(expected: &str) -> String {
     format!("Please enter {expected}.")
-}
-
-/// The name of a reset button, for those who hear it without its place.
-pub fn reset_label(field_: Field) -> String {
-    format!("Reset {}", field(field_).0.to_lowercase())
 }
 
 /// A device's name.
@@ -240,6 +186,7 @@ pub fn phase(phase: Phase, choice: Option<DeviceChoice>, last_step: Option<usize
         Phase::Checking => format!("Checking {device}…"),
         Phase::Starting => format!("Building the model on {device}…"),
         Phase::Training => format!("Training on {device}."),
+        Phase::Recovering => "The computing program was lost. Going on from the last checkpoint…".to_owned(),
         Phase::Pausing => "Pausing…".to_owned(),
         Phase::Paused => format!("Paused {steps}."),
         Phase::Stopping => "Stopping…".to_owned(),
@@ -247,18 +194,6 @@ pub fn phase(phase: Phase, choice: Option<DeviceChoice>, last_step: Option<usize
         Phase::Finished => format!("Finished {steps}."),
         Phase::Failed => "Failed: see the message.".to_owned(),
     }
-}
-
-/// The summary of a finished run.
-pub fn summary(seconds: &str, median: &str, first: &str, last: &str) -> String {
-    format!("The loss went from {first} to {last} in {seconds} s; a step took {median} ms (median).")
-}
-
-/// The name of the chart for those who do not see it.
-pub fn curve_label(steps: usize, first: &str, last: &str) -> String {
-    format!(
-        "Loss over {steps} steps: from {first} to {last} nats per token. The table below has the numbers."
-    )
 }
 
 /// The caption of the table behind the chart.
@@ -299,11 +234,6 @@ pub fn link_bad_value(expected: &str) -> String {
 /// A remark in brackets after a device's name.
 pub fn in_brackets(reason: &str) -> String {
     format!("({reason})")
-}
-
-/// The step and how many there will be.
-pub fn step_of(step: usize, all: usize) -> String {
-    format!("{step} of {all}")
 }
 
 /// A time.

@@ -8,6 +8,7 @@ use burn::tensor::wgpu::WgpuInitError;
 use rllr_train::SelfCheckError;
 
 use crate::protocol::{Failure, ProtocolError, SettingsError};
+use crate::story::StoryError;
 
 const TRY_AGAIN: &str = "Try again: that starts a fresh worker.";
 const USE_THE_CPU: &str = "Choose the CPU, which computes the same, only slower.";
@@ -73,6 +74,30 @@ pub(super) fn device_lost(error: &impl std::fmt::Debug) -> Failure {
         "A device that stays available and has enough memory.",
         &format!("{TRY_AGAIN} If it happens again, choose the CPU or a smaller model."),
     )
+}
+
+pub(super) fn run_broke(error: &StoryError) -> Failure {
+    failure(
+        "The run broke in the middle.",
+        &error.to_string(),
+        "A device that stays available and has enough memory.",
+        &format!("{TRY_AGAIN} If it happens again, choose the CPU or a smaller model."),
+    )
+}
+
+pub(super) fn run_failed(error: &StoryError) -> Failure {
+    let (need, next) = match error {
+        StoryError::NotFinite { .. } => (
+            "Finite numbers: a learning rate is too high for this model.",
+            "Choose smaller learning rates and train again.",
+        ),
+        StoryError::NoExamples(_) => (
+            "A task with so many different examples.",
+            "Choose fewer demonstrations, steps or answers, or another difficulty.",
+        ),
+        _ => ("Settings that fit together.", "Reset the settings."),
+    };
+    failure("The run cannot go on.", &error.to_string(), need, next)
 }
 
 pub(super) fn not_finite(step: usize, loss: f32, grad_norm: f32) -> Failure {

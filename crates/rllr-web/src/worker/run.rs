@@ -162,11 +162,7 @@ async fn listen(requests: &mut UnboundedReceiver<Request>) -> Interruption {
                 post(&Event::Resumed);
             }
             // A second run or check is not started inside a run; the page offers neither.
-            Request::Resume
-            | Request::Probe
-            | Request::SelfCheck { .. }
-            | Request::Train { .. }
-            | Request::Model(_) => {}
+            _ => {}
         }
     }
     Interruption::None

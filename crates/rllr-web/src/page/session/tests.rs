@@ -1,9 +1,10 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
+use crate::live::{Metrics, StageName};
 use crate::protocol::{Adapter, CheckRow, NoAdapter};
 use DeviceChoice::{Cpu, WebGpu};
-use Effect::{Kill, Send, Spawn, WatchStop};
+use Effect::{Forget, Kill, Restore, Send, Spawn, WatchStop};
 
 fn report(passed: bool) -> SelfCheckSummary {
     let row = CheckRow {
@@ -26,24 +27,39 @@ fn checked(device: DeviceChoice, passed: bool) -> Event {
     }
 }
 
-fn step(step: usize) -> Event {
-    Event::Step {
-        step,
-        loss: 5.0,
-        grad_norm: 1.0,
-        milliseconds: 80.0,
-        tokens_per_second: 400.0,
+fn live(happened: LiveEvent) -> Event {
+    Event::Live {
+        at_ms: 80.0,
+        happened,
     }
 }
 
-fn finished() -> Event {
-    Event::Finished {
-        steps: 2,
-        seconds: 0.2,
-        milliseconds_per_step_median: 80.0,
-        first_loss: 5.0,
-        last_loss: 4.0,
-    }
+fn began() -> Event {
+    live(LiveEvent::Began {
+        parameters: 100,
+        labels: Vec::new(),
+        floor: None,
+    })
+}
+
+fn step(step: usize) -> Event {
+    live(LiveEvent::Step {
+        stage: StageName::Sft,
+        step,
+        metrics: Metrics::new(),
+    })
+}
+
+fn saved(step: usize) -> Event {
+    live(LiveEvent::Saved {
+        stage: StageName::Sft,
+        step,
+    })
+}
+
+/// Steps that were done.
+fn steps(session: &Session) -> usize {
+    session.run().progress(StageName::Sft).0
 }
 
 fn failure() -> Failure {
@@ -65,13 +81,15 @@ fn probed(found: bool) -> Event {
 }
 
 fn train(device: DeviceChoice) -> Command {
-    Command::Train(device, TrainSettings::default())
+    Command::Train(device, LiveSettings::default())
 }
 
 fn train_request(device: DeviceChoice) -> Effect {
-    Send(Request::Train {
+    Send(Request::Run {
         device,
-        settings: TrainSettings::default(),
+        settings: LiveSettings::default(),
+        spent_ms: 0.0,
+        inspected: false,
     })
 }
 
@@ -81,10 +99,7 @@ fn training(steps: usize) -> Session {
     session.command(train(Cpu));
     session.event(Event::Ready);
     session.event(checked(Cpu, true));
-    session.event(Event::Started {
-        device: Cpu,
-        parameters: 100,
-    });
+    session.event(began());
     for number in 1..=steps {
         session.event(step(number));
     }
@@ -95,7 +110,7 @@ fn training(steps: usize) -> Session {
 #[wasm_bindgen_test(unsupported = test)]
 fn a_run_on_the_cpu_from_first_to_last() {
     let mut session = Session::default();
-    assert_eq!(session.command(train(Cpu)), [Spawn]);
+    assert_eq!(session.command(train(Cpu)), [Forget, Spawn]);
     assert_eq!(session.phase(), Phase::Loading);
     assert_eq!(
         session.event(Event::Ready),
@@ -104,23 +119,16 @@ fn a_run_on_the_cpu_from_first_to_last() {
     assert_eq!(session.phase(), Phase::Checking);
     assert_eq!(session.event(checked(Cpu, true)), [train_request(Cpu)]);
     assert_eq!(session.phase(), Phase::Starting);
-    assert_eq!(
-        session.event(Event::Started {
-            device: Cpu,
-            parameters: 100
-        }),
-        []
-    );
+    assert_eq!(session.event(began()), []);
     session.event(step(1));
     session.event(step(2));
-    assert_eq!((session.phase(), session.run().steps.len()), (Phase::Training, 2));
-    session.event(finished());
+    assert_eq!((session.phase(), steps(&session)), (Phase::Training, 2));
+    session.event(Event::Completed);
     assert_eq!(session.phase(), Phase::Finished);
-    assert_eq!(session.run().finished.expect("done").last_loss, 4.0);
 
     // The second run reuses the worker and the passed check, and starts a new curve.
-    assert_eq!(session.command(train(Cpu)), [train_request(Cpu)]);
-    assert_eq!(session.run(), &Run::default());
+    assert_eq!(session.command(train(Cpu)), [Forget, train_request(Cpu)]);
+    assert_eq!(session.run(), &RunView::default());
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -146,7 +154,7 @@ fn without_webgpu_in_the_worker_the_cpu_is_offered() {
     // The worker is well, so it is not started again, and the goal is kept.
     assert_eq!(
         session.command(Command::Retry(Cpu)),
-        [Send(Request::SelfCheck { device: Cpu })]
+        [Forget, Send(Request::SelfCheck { device: Cpu })]
     );
     assert_eq!(session.event(checked(Cpu, true)), [train_request(Cpu)]);
 }
@@ -189,7 +197,7 @@ fn pause_and_resume() {
     assert_eq!(session.phase(), Phase::Pausing);
     session.event(step(2));
     session.event(Event::Paused);
-    assert_eq!((session.phase(), session.run().steps.len()), (Phase::Paused, 2));
+    assert_eq!((session.phase(), steps(&session)), (Phase::Paused, 2));
     assert_eq!(session.command(Command::Resume), [Send(Request::Resume)]);
     session.event(Event::Resumed);
     assert_eq!(session.phase(), Phase::Training);
@@ -204,11 +212,11 @@ fn a_stop_is_polite_first() {
     );
     session.event(step(4));
     session.event(Event::Stopped);
-    assert_eq!((session.phase(), session.run().steps.len()), (Phase::Stopped, 4));
+    assert_eq!((session.phase(), steps(&session)), (Phase::Stopped, 4));
     assert_eq!(session.stop_timed_out(1), [], "it stopped in time");
     assert_eq!(
         session.command(train(Cpu)),
-        [train_request(Cpu)],
+        [Forget, train_request(Cpu)],
         "the worker lives on"
     );
 }
@@ -219,8 +227,8 @@ fn a_worker_that_does_not_stop_is_killed() {
     session.command(Command::Stop);
     assert_eq!(session.stop_timed_out(0), [], "the number of another stop");
     assert_eq!(session.stop_timed_out(1), [Kill]);
-    assert_eq!((session.phase(), session.run().steps.len()), (Phase::Stopped, 3));
-    assert_eq!(session.command(train(Cpu)), [Spawn]);
+    assert_eq!((session.phase(), steps(&session)), (Phase::Stopped, 3));
+    assert_eq!(session.command(train(Cpu)), [Forget, Spawn]);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -236,15 +244,18 @@ fn a_stop_before_the_run_kills_at_once() {
 fn a_run_that_finishes_before_it_reads_the_stop_is_finished() {
     let mut session = training(2);
     session.command(Command::Stop);
-    session.event(finished());
+    session.event(Event::Completed);
     session.event(Event::Stopped);
     assert_eq!(session.phase(), Phase::Finished);
     assert_eq!(session.stop_timed_out(1), []);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn a_broken_worker_is_replaced_and_the_device_checked_again() {
+fn a_worker_that_breaks_again_and_again_is_given_up_and_the_device_checked_again() {
     let mut session = training(7);
+    for _ in 0..MOST_BREAKS {
+        assert_eq!(session.worker_broke("unreachable executed"), [Kill, Spawn]);
+    }
     assert_eq!(session.worker_broke("unreachable executed"), [Kill]);
     assert_eq!(session.phase(), Phase::Failed);
     let failure = session.failure().expect("it broke");
@@ -252,9 +263,9 @@ fn a_broken_worker_is_replaced_and_the_device_checked_again() {
         failure.what.contains("step 7") && failure.have.contains("unreachable"),
         "{failure:?}"
     );
-    assert_eq!(session.run().steps.len(), 7, "the curve so far stays");
+    assert_eq!(steps(&session), 7, "the curve so far stays");
 
-    assert_eq!(session.command(Command::Retry(Cpu)), [Spawn]);
+    assert_eq!(session.command(Command::Retry(Cpu)), [Forget, Spawn]);
     assert_eq!(session.failure(), None);
     assert_eq!(
         session.event(Event::Ready),
@@ -287,8 +298,72 @@ fn commands_that_do_not_fit_are_ignored() {
         Command::Check(Cpu),
         Command::Retry(Cpu),
         Command::Resume,
+        Command::StepOnce,
     ] {
         assert_eq!(session.command(command), []);
         assert_eq!((session.phase(), session.device()), (Phase::Training, Some(Cpu)));
     }
+}
+
+/// The worker is lost in step 6, with a checkpoint of step 4.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_lost_worker_is_replaced_and_the_run_goes_on() {
+    let mut session = training(4);
+    session.event(saved(4));
+    session.event(step(5));
+    assert_eq!(session.event(Event::Broken(failure())), [Kill, Spawn]);
+    assert_eq!((session.phase(), session.failure()), (Phase::Recovering, None));
+    let request = Request::Run {
+        device: Cpu,
+        settings: LiveSettings::default(),
+        spent_ms: 80.0,
+        inspected: false,
+    };
+    assert_eq!(session.event(Event::Ready), [Restore, Send(request)]);
+    session.event(began());
+    session.event(live(LiveEvent::Stage {
+        stage: StageName::Sft,
+        step: 4,
+        total: 9,
+    }));
+    assert_eq!((session.phase(), steps(&session)), (Phase::Training, 4));
+    session.event(step(5));
+    assert_eq!((steps(&session), session.breaks()), (5, 1));
+    // A checkpoint is progress: later breaks are counted anew.
+    session.event(saved(5));
+    for _ in 0..MOST_BREAKS {
+        assert_eq!(session.worker_broke("lost"), [Kill, Spawn]);
+    }
+    assert_eq!(session.breaks(), 1 + MOST_BREAKS);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_run_that_recovers_can_be_stopped() {
+    let mut session = training(2);
+    session.worker_broke("lost");
+    assert_eq!(session.command(Command::Stop), [Kill]);
+    assert_eq!(session.phase(), Phase::Stopped);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn one_step_of_a_held_run() {
+    let mut session = training(1);
+    assert_eq!(session.command(Command::StepOnce), [], "it is not held");
+    session.command(Command::Pause);
+    session.event(Event::Paused);
+    assert_eq!(session.command(Command::StepOnce), [Send(Request::StepOnce)]);
+    session.event(Event::Resumed);
+    session.event(step(2));
+    session.event(Event::Paused);
+    assert_eq!((session.phase(), steps(&session)), (Phase::Paused, 2));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_run_can_be_begun_again_at_any_time() {
+    let mut session = training(3);
+    let restart = Command::Restart(Cpu, LiveSettings::default());
+    assert_eq!(session.command(restart), [Kill, Forget, Spawn]);
+    assert_eq!((session.phase(), steps(&session)), (Phase::Loading, 0));
+    // The device has passed already.
+    assert_eq!(session.event(Event::Ready), [train_request(Cpu)]);
 }

@@ -1,34 +1,33 @@
-//! Training: device, settings, buttons; below them status, curve and table.
+//! The device, the primary button with the expected time, and the buttons of a run.
 
 use leptos::html::Details;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
-use super::curve::Curve;
-use super::failure_panel::FailurePanel;
-use super::settings_form::{self, SettingsForm};
-use super::status_panel::StatusPanel;
+use super::settings_form;
+use crate::live::LiveField;
 use crate::page::device_choice::webgpu_refusal;
+use crate::page::live::expected_time::expected_cpu_seconds;
 use crate::page::session::{Command, Phase};
 use crate::page::store::Store;
 use crate::page::text;
 use crate::protocol::DeviceChoice;
-use crate::settings::Field;
 
 #[component]
-pub(super) fn TrainPanel(store: Store) -> impl IntoView {
-    let details = NodeRef::<Details>::new();
+pub(super) fn Controls(store: Store, details: NodeRef<Details>) -> impl IntoView {
     view! {
-        <section aria-labelledby="train-heading" data-testid="train-panel">
-            <h2 id="train-heading">{text::TRAIN_HEADING}</h2>
-            <p>{text::TRAIN_INTRO}</p>
-            <DeviceSelector store/>
-            <SettingsForm store details/>
-            <Buttons store details/>
-            <FailurePanel store/>
-            <StatusPanel store/>
-            <Curve store/>
-        </section>
+        <DeviceSelector store/>
+        <Buttons store details/>
+        <p class="note" data-testid="expected-time">{move || expected_time(store)}</p>
+        <p class="note">{text::LOADS}</p>
+    }
+}
+
+fn expected_time(store: Store) -> String {
+    match (store.device.get(), store.settings()) {
+        (DeviceChoice::WebGpu, _) => text::EXPECTED_TIME_UNKNOWN.to_owned(),
+        (DeviceChoice::Cpu, Ok(settings)) => text::expected_time(expected_cpu_seconds(&settings)),
+        (DeviceChoice::Cpu, Err(_)) => String::new(),
     }
 }
 
@@ -87,10 +86,6 @@ fn Choice(store: Store, device: DeviceChoice, disabled: Memo<bool>, note: Signal
 #[component]
 fn Buttons(store: Store, details: NodeRef<Details>) -> impl IntoView {
     let phase = Memo::new(move |_| store.read(|session| session.phase()));
-    let label = move || match phase.get() {
-        Phase::Finished | Phase::Stopped => text::TRAIN_AGAIN_BUTTON,
-        _ => text::TRAIN_BUTTON,
-    };
     let is_held = move || phase.get() == Phase::Paused;
     let pause_or_resume = move |_| {
         store.command(if is_held() {
@@ -99,6 +94,8 @@ fn Buttons(store: Store, details: NodeRef<Details>) -> impl IntoView {
             Command::Pause
         })
     };
+    let may_pause = move || matches!(phase.get(), Phase::Training | Phase::Paused);
+    let may_restart = move || phase.get().is_busy() && phase.get() != Phase::Stopping;
     view! {
         <div class="buttons">
             <button
@@ -108,37 +105,65 @@ fn Buttons(store: Store, details: NodeRef<Details>) -> impl IntoView {
                 disabled=move || phase.get().is_busy()
                 on:click=move |_| train(store, details)
             >
-                {label}
+                {move || train_label(store, phase.get())}
             </button>
-            <button
-                type="button"
-                data-testid="pause"
-                disabled=move || !matches!(phase.get(), Phase::Training | Phase::Paused)
-                on:click=pause_or_resume
-            >
+            <button type="button" data-testid="pause" disabled=move || !may_pause() on:click=pause_or_resume>
                 {move || if is_held() { text::RESUME_BUTTON } else { text::PAUSE_BUTTON }}
             </button>
             <button
                 type="button"
+                data-testid="step-once"
+                disabled=move || !is_held()
+                on:click=move |_| store.command(Command::StepOnce)
+            >
+                {text::STEP_BUTTON}
+            </button>
+            <button
+                type="button"
                 data-testid="stop"
-                disabled=move || !phase.get().is_busy() || phase.get() == Phase::Stopping
+                disabled=move || !may_restart()
                 on:click=move |_| store.command(Command::Stop)
             >
                 {text::STOP_BUTTON}
+            </button>
+            <button
+                type="button"
+                data-testid="restart"
+                disabled=move || !may_restart()
+                on:click=move |_| train(store, details)
+            >
+                {text::RESTART_BUTTON}
             </button>
         </div>
     }
 }
 
+/// What the primary button says: after a run whether it would be another one.
+fn train_label(store: Store, phase: Phase) -> &'static str {
+    let is_changed = || {
+        store
+            .settings()
+            .is_ok_and(|settings| store.read(|session| *session.settings() != settings))
+    };
+    match phase {
+        Phase::Finished | Phase::Stopped if is_changed() => text::TRAIN_CHANGED_BUTTON,
+        Phase::Finished | Phase::Stopped => text::TRAIN_AGAIN_BUTTON,
+        _ => text::TRAIN_BUTTON,
+    }
+}
+
 /// Trains, or leads the visitor to the setting that cannot be used.
 fn train(store: Store, details: NodeRef<Details>) {
+    let device = store.device.get_untracked();
+    let is_busy = store.read_untracked(|session| session.phase().is_busy());
     match store.settings() {
-        Ok(settings) => store.command(Command::Train(store.device.get_untracked(), settings)),
+        Ok(settings) if is_busy => store.command(Command::Restart(device, settings)),
+        Ok(settings) => store.command(Command::Train(device, settings)),
         Err(error) => show_field(error.field, details),
     }
 }
 
-fn show_field(field: Field, details: NodeRef<Details>) {
+fn show_field(field: LiveField, details: NodeRef<Details>) {
     if let Some(details) = details.get_untracked() {
         details.set_open(true);
     }

@@ -1,11 +1,12 @@
 //! The folded settings: each with its meaning, default, range and reset.
 
+use leptos::either::Either;
 use leptos::html::Details;
 use leptos::prelude::*;
 
+use crate::live::{LiveField as Field, LiveSettings};
 use crate::page::store::Store;
 use crate::page::{permalink, text};
-use crate::settings::{Field, TrainSettings};
 
 /// The id of a setting's input.
 pub(super) fn input_id(field: Field) -> String {
@@ -40,42 +41,25 @@ pub(super) fn SettingsForm(store: Store, details: NodeRef<Details>) -> impl Into
 #[component]
 fn Setting(store: Store, field: Field) -> impl IntoView {
     let value = store.field(field);
-    let default = TrainSettings::default().get(field);
+    let default = LiveSettings::default().get(field);
     let is_changed = {
         let default = default.clone();
         move || value.with(|value| value.trim() != default)
     };
-    let error = Memo::new(move |_| value.with(|value| TrainSettings::default().set(field, value).err()));
-    let is_invalid = move || {
-        if error.with(Option::is_some) {
-            "true"
-        } else {
-            "false"
-        }
-    };
+    let error = Memo::new(move |_| value.with(|value| LiveSettings::default().set(field, value).err()));
     let (hint_id, error_id) = (format!("hint-{field}"), format!("error-{field}"));
     let error_testid = error_id.clone();
     let described_by = format!("{hint_id} {error_id}");
     view! {
         <div class="setting">
-            <label for=input_id(field)>{text::field(field).0}</label>
+            <label for=input_id(field)>{text::live_field(field).0}</label>
             <div class="row">
-                <input
-                    id=input_id(field)
-                    data-testid=input_id(field)
-                    type="text"
-                    inputmode="decimal"
-                    autocomplete="off"
-                    prop:value=value
-                    aria-invalid=is_invalid
-                    aria-describedby=described_by
-                    on:input:target=move |event| value.set(event.target().value())
-                />
+                <Value store field described_by/>
                 <button
                     type="button"
                     class="small"
                     data-testid=format!("reset-{field}")
-                    aria-label=text::reset_label(field)
+                    aria-label=text::live_reset_label(field)
                     disabled=move || !is_changed()
                     on:click=move |_| reset(store, field)
                 >
@@ -83,15 +67,54 @@ fn Setting(store: Store, field: Field) -> impl IntoView {
                 </button>
             </div>
             <p class="bad" id=error_id data-testid=error_testid aria-live="polite">
-                {move || error.get().map(|error| text::field_error(error.expected))}
+                {move || error.get().map(|error| text::field_error(&error.expected))}
             </p>
-            <p class="note" id=hint_id>{text::field_hint(field, &default)}</p>
+            <p class="note" id=hint_id>{text::live_field_hint(field, &default)}</p>
         </div>
     }
 }
 
+/// The input of a setting: a list where it is one of a few words.
+#[component]
+fn Value(store: Store, field: Field, described_by: String) -> impl IntoView {
+    let value = store.field(field);
+    let error = move || value.with(|value| LiveSettings::default().set(field, value).is_err());
+    let is_invalid = move || if error() { "true" } else { "false" };
+    match field.words() {
+        Some(words) => {
+            let option = move |word: &'static str| {
+                view! { <option value=word selected=move || value.with(|value| value == word)>{word.replace('_', " ")}</option> }
+            };
+            Either::Left(view! {
+                <select
+                    id=input_id(field)
+                    data-testid=input_id(field)
+                    aria-describedby=described_by
+                    prop:value=value
+                    on:change:target=move |event| value.set(event.target().value())
+                >
+                    {words.into_iter().map(option).collect_view()}
+                </select>
+            })
+        }
+        None => Either::Right(view! {
+            <input
+                id=input_id(field)
+                data-testid=input_id(field)
+                type="text"
+                inputmode="decimal"
+                autocomplete="off"
+                prop:value=value
+                aria-invalid=is_invalid
+                aria-describedby=described_by
+                on:input:target=move |event| value.set(event.target().value())
+            />
+        }),
+    }
+}
+
 fn reset(store: Store, field: Field) {
-    store.field(field).set(TrainSettings::default().get(field));
+    store.field(field).set(LiveSettings::default().get(field));
 }
 
 #[component]

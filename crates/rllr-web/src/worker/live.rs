@@ -1,0 +1,121 @@
+//! The run of the whole method: [`story`](crate::story) drives it, this tells the page and listens to it.
+
+use futures_channel::mpsc::UnboundedReceiver;
+
+use super::checkpoints::{Checkpoints, MirroredStore};
+use super::devices::Devices;
+use super::run::{macrotask, now};
+use super::{failure, post};
+use crate::live::{LiveEvent, LiveSettings};
+use crate::protocol::{DeviceChoice, Event, Request};
+use crate::story::{self, Flow, Inspecting, Observer, StoryError};
+
+/// What a run is asked for.
+pub(super) struct Asked {
+    pub(super) device: DeviceChoice,
+    pub(super) settings: LiveSettings,
+    /// Milliseconds of work before a break.
+    pub(super) spent_ms: f64,
+    pub(super) inspecting: Inspecting,
+}
+
+/// Runs until all is done or a stop is asked for, and returns the run's last event.
+pub(super) async fn run(
+    asked: Asked,
+    devices: &mut Devices,
+    checkpoints: &Checkpoints,
+    requests: &mut UnboundedReceiver<Request>,
+) -> Event {
+    let Asked {
+        device,
+        settings,
+        spent_ms,
+        inspecting,
+    } = asked;
+    let device = match devices.open(device).await {
+        Ok(device) => device,
+        Err(failure) => return Event::Failed(failure),
+    };
+    let mut observer = PageObserver {
+        requests,
+        spent_ms,
+        since: now(),
+        holding: Holding::No,
+    };
+    let kept = checkpoints.take();
+    let stores = |stage| MirroredStore::new(stage, &kept);
+    match story::run(&settings, &device, stores, inspecting, &mut observer).await {
+        Ok(()) => Event::Completed,
+        Err(StoryError::Stopped) => Event::Stopped,
+        Err(error) if error.may_go_on() => Event::Broken(failure::run_broke(&error)),
+        Err(error) => Event::Failed(failure::run_failed(&error)),
+    }
+}
+
+/// Tells the page, and does what it asks for between two events.
+struct PageObserver<'a> {
+    requests: &'a mut UnboundedReceiver<Request>,
+    /// Milliseconds of work until the clock was last started.
+    spent_ms: f64,
+    /// When it was.
+    since: f64,
+    holding: Holding,
+}
+
+/// Whether the run is held after the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holding {
+    No,
+    AfterTheNextStep,
+}
+
+impl Observer for PageObserver<'_> {
+    async fn tell(&mut self, event: LiveEvent) -> Flow {
+        let is_step = matches!(event, LiveEvent::Step { .. });
+        let at_ms = self.spent_ms + now() - self.since;
+        post(&Event::Live {
+            at_ms,
+            happened: event,
+        });
+        macrotask().await;
+        if is_step && self.holding == Holding::AfterTheNextStep && self.hold().await == Flow::Stop {
+            return Flow::Stop;
+        }
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Stop => return Flow::Stop,
+                Request::Pause if self.hold().await == Flow::Stop => return Flow::Stop,
+                // Nothing else is begun inside a run; the page offers nothing else.
+                _ => {}
+            }
+        }
+        Flow::GoOn
+    }
+}
+
+impl PageObserver<'_> {
+    /// Waits until the page asks to go on. The clock stands still meanwhile.
+    async fn hold(&mut self) -> Flow {
+        self.spent_ms += now() - self.since;
+        post(&Event::Paused);
+        let flow = loop {
+            match self.requests.recv().await {
+                Ok(Request::Resume) => {
+                    self.holding = Holding::No;
+                    break Flow::GoOn;
+                }
+                Ok(Request::StepOnce) => {
+                    self.holding = Holding::AfterTheNextStep;
+                    break Flow::GoOn;
+                }
+                Ok(Request::Stop) | Err(_) => break Flow::Stop,
+                Ok(_) => {}
+            }
+        };
+        self.since = now();
+        if flow == Flow::GoOn {
+            post(&Event::Resumed);
+        }
+        flow
+    }
+}
