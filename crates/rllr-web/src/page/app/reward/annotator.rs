@@ -60,39 +60,47 @@ fn OneRound(shown: Vec<DrawnPair>) -> impl IntoView {
             |outcome| view! { <p data-testid="annotator-outcome">{text::annotator_outcome(&outcome)}</p> },
         )
     };
-    let is_over = move || round.with(|round| round.asks(all).is_none());
-    let is_new = move || round.with(|round| *round == Round::default());
-    let [first_label, second_label] = text::ANNOTATOR_BUTTONS;
     view! {
         // The keys count in the whole group, so that nobody has to aim.
         <div class="annotator" tabindex="0" role="group" aria-labelledby="annotator-heading" data-testid="annotator" on:keydown=on_key>
             <div aria-live="polite">{question}{outcome}</div>
-            <div class="buttons">
-                <button type="button" data-testid="prefer-1" disabled=is_over on:click=move |_| choose(Preference::First)>
-                    {first_label}
-                </button>
-                <button type="button" data-testid="prefer-2" disabled=is_over on:click=move |_| choose(Preference::Second)>
-                    {second_label}
-                </button>
-                <button
-                    type="button"
-                    class="small"
-                    data-testid="annotator-undo"
-                    disabled=is_new
-                    on:click=move |_| round.update(Round::undo)
-                >
-                    {text::ANNOTATOR_UNDO}
-                </button>
-                <button
-                    type="button"
-                    class="small"
-                    data-testid="annotator-again"
-                    disabled=move || !is_over()
-                    on:click=move |_| round.set(Round::default())
-                >
-                    {text::ANNOTATOR_AGAIN}
-                </button>
-            </div>
+            <Buttons round all/>
+        </div>
+    }
+}
+
+#[component]
+fn Buttons(round: RwSignal<Round>, all: usize) -> impl IntoView {
+    let choose = move |preference: Preference| round.update(|round| round.choose(preference, all));
+    let is_over = move || round.with(|round| round.asks(all).is_none());
+    let is_new = move || round.with(|round| *round == Round::default());
+    let [first_label, second_label] = text::ANNOTATOR_BUTTONS;
+    view! {
+        <div class="buttons">
+            <button type="button" data-testid="prefer-1" disabled=is_over on:click=move |_| choose(Preference::First)>
+                {first_label}
+            </button>
+            <button type="button" data-testid="prefer-2" disabled=is_over on:click=move |_| choose(Preference::Second)>
+                {second_label}
+            </button>
+            <button
+                type="button"
+                class="small"
+                data-testid="annotator-undo"
+                disabled=is_new
+                on:click=move |_| round.update(Round::undo)
+            >
+                {text::ANNOTATOR_UNDO}
+            </button>
+            <button
+                type="button"
+                class="small"
+                data-testid="annotator-again"
+                disabled=move || !is_over()
+                on:click=move |_| round.set(Round::default())
+            >
+                {text::ANNOTATOR_AGAIN}
+            </button>
         </div>
     }
 }

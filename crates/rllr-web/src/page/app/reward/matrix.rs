@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use crate::live::{ByModel, InspectedInput, Inspection};
-use crate::page::reward::matrix::{Place, Shares, moved, sensitivity, shade, shares};
+use crate::page::reward::matrix::{Matrix, Place, Shares, moved, sensitivity, shade, shares};
 use crate::page::{numbers, text};
 
 /// The tables, for the ids of their cells.
@@ -106,9 +106,6 @@ fn Table(
             focus(&cell_id(table, to));
         }
     };
-    let explained = shares(&matrix).map(|Shares { rationale, label }| {
-        text::shares(&numbers::percent(rationale), &numbers::percent(label))
-    });
     let head = |(label, name): (usize, &String)| {
         let mark =
             (label == gold).then(|| view! { <span aria-label=text::GOLD_LABEL>{text::GOLD_MARK}</span> });
@@ -153,9 +150,17 @@ fn Table(
                 </thead>
                 <tbody>{(0..count).map(row).collect_view()}</tbody>
             </table>
-            {explained.map(|line| view! { <p class="note" data-testid=format!("shares-{}", TABLES[table])>{line}</p> })}
+            {shares_line(table, &matrix)}
         </div>
     }
+}
+
+/// What makes the differences between the cells.
+fn shares_line(table: usize, matrix: &Matrix) -> impl IntoView + use<> {
+    let line = shares(matrix).map(|Shares { rationale, label }| {
+        text::shares(&numbers::percent(rationale), &numbers::percent(label))
+    });
+    line.map(|line| view! { <p class="note" data-testid=format!("shares-{}", TABLES[table])>{line}</p> })
 }
 
 fn focus(id: &str) {
@@ -196,28 +201,7 @@ fn Flip(
     };
     let answer = move || rationales.get(place.get().row).cloned();
     let row = move |testid: &'static str, name: &'static str, matrix: Vec<Vec<f64>>, overall: f64| {
-        let here = sensitivity(&matrix, gold).map_or_else(|| text::NOTHING_YET.to_owned(), numbers::short);
-        let score = {
-            let matrix = matrix.clone();
-            move || {
-                let Place { row, column } = place.get();
-                numbers::signed(matrix[row][column])
-            }
-        };
-        let change = move || {
-            let Place { row, column } = place.get();
-            numbers::signed(matrix[row][column] - matrix[row][gold])
-        };
-        view! {
-            <tr>
-                <th scope="row">{name}</th>
-                <td data-testid=format!("flip-score-{testid}")>{score}</td>
-                <td data-testid=format!("flip-change-{testid}")>{change}</td>
-                <td data-testid=format!("sensitivity-{testid}")>
-                    {text::sensitivity(&here, &numbers::short(overall))}
-                </td>
-            </tr>
-        }
+        view! { <FlipRow testid name matrix overall gold place/> }
     };
     view! {
         <div data-testid="flip-panel">
@@ -241,5 +225,38 @@ fn Flip(
             </div>
             <p class="note">{text::SENSITIVITY_EXPLAINED}</p>
         </div>
+    }
+}
+
+/// The scores of one reward model.
+#[component]
+fn FlipRow(
+    testid: &'static str,
+    name: &'static str,
+    matrix: Vec<Vec<f64>>,
+    overall: f64,
+    gold: usize,
+    place: RwSignal<Place>,
+) -> impl IntoView {
+    let here = sensitivity(&matrix, gold).map_or_else(|| text::NOTHING_YET.to_owned(), numbers::short);
+    let matrix = StoredValue::new(matrix);
+    let score_of = move |row: usize, column: usize| matrix.with_value(|matrix| matrix[row][column]);
+    let score = move || {
+        let Place { row, column } = place.get();
+        numbers::signed(score_of(row, column))
+    };
+    let change = move || {
+        let Place { row, column } = place.get();
+        numbers::signed(score_of(row, column) - score_of(row, gold))
+    };
+    view! {
+        <tr>
+            <th scope="row">{name}</th>
+            <td data-testid=format!("flip-score-{testid}")>{score}</td>
+            <td data-testid=format!("flip-change-{testid}")>{change}</td>
+            <td data-testid=format!("sensitivity-{testid}")>
+                {text::sensitivity(&here, &numbers::short(overall))}
+            </td>
+        </tr>
     }
 }

@@ -93,22 +93,6 @@ fn Drawing(points: StoredValue<Vec<PlanePoint>>, frame: Frame, threshold: RwSign
             drag(event);
         }
     };
-    let lines = move || {
-        let threshold = threshold.get();
-        let line = |reward: f64| {
-            let places: Vec<_> = frame
-                .line(reward, threshold)
-                .into_iter()
-                .map(|[x, y]| frame.place(x, y, SIZE))
-                .collect();
-            view! { <polyline class="equal" points=path(&places)/> }
-        };
-        frame
-            .rewards(threshold, LINES)
-            .into_iter()
-            .map(line)
-            .collect_view()
-    };
     let kink = move || frame.place(threshold.get(), 0.0, SIZE)[0].to_string();
     let marks = move || {
         let threshold = threshold.get();
@@ -132,7 +116,7 @@ fn Drawing(points: StoredValue<Vec<PlanePoint>>, frame: Frame, threshold: RwSign
             on:pointerup=move |_| is_dragged.set(false)
             on:pointerleave=move |_| is_dragged.set(false)
         >
-            {lines}
+            {move || equal_lines(frame, threshold.get())}
             <line class="kink" x1=kink x2=kink y1="0" y2=SIZE[1].to_string()/>
             <g class="marks">{marks}</g>
             <text x=(SIZE[0] - 6.0).to_string() y=(SIZE[1] - 6.0).to_string() text-anchor="end">
@@ -141,6 +125,20 @@ fn Drawing(points: StoredValue<Vec<PlanePoint>>, frame: Frame, threshold: RwSign
             <text x="6" y="16">{format!("↑ {}", text::PLANE_Y)}</text>
         </svg>
     }
+}
+
+/// Lines along which all answers earn the same.
+fn equal_lines(frame: Frame, threshold: f64) -> impl IntoView {
+    let line = |reward: f64| {
+        let line = frame.line(reward, threshold).into_iter();
+        let places: Vec<_> = line.map(|[x, y]| frame.place(x, y, SIZE)).collect();
+        view! { <polyline class="equal" points=path(&places)/> }
+    };
+    frame
+        .rewards(threshold, LINES)
+        .into_iter()
+        .map(line)
+        .collect_view()
 }
 
 /// Where an element begins and how wide it is, in CSS pixels. By name: the feature of web-sys that has it would compile the
