@@ -27,7 +27,7 @@ use rllr_model::{AdaptedLm, CausalLm};
 use rllr_task::pairs::PairKind;
 use rllr_train::pipeline::{
     Comparison, MeasuredRewardModel, Method, RewardModelPair, RewardStage, Split, TaskExamples, fine_tuned,
-    new_model, train_tokenizer,
+    max_tokens, new_model, train_tokenizer,
 };
 use rllr_train::{CheckpointStore, Metrics, Stage};
 
@@ -103,11 +103,13 @@ pub async fn run<C: CheckpointStore>(
         labels,
         floor: tasks[0].floor().ok().filter(|floor| floor.is_finite()),
     };
+    let config = recipe.model.config(tokenizer.vocab_size());
     let comparison = Comparison {
         recipe: &recipe,
         tasks: &tasks,
         tokenizer: &tokenizer,
-        max_tokens: recipe.model.max_position_embeddings,
+        config: &config,
+        max_tokens: max_tokens(&recipe, &config),
     };
     let mut story = Story {
         comparison,

@@ -33,7 +33,8 @@ pub(super) async fn inspect(
 ) -> Result<Inspection, StoryError> {
     let measured = [rewards.rationale, rewards.label].map(|model| model.expect("a story trains both"));
     let [ordinary, label_sensitive] = measured;
-    let quantile = comparison.recipe.label_threshold_quantile;
+    let threshold = comparison.label_threshold(Method::RllrMixed, rewards)?;
+    let threshold = threshold.expect("RLLR-mixed has one");
     let of_both = |number: fn(&Metrics) -> f64| ByModel {
         ordinary: number(&ordinary.metrics),
         label_sensitive: number(&label_sensitive.metrics),
@@ -53,7 +54,7 @@ pub(super) async fn inspect(
             ordinary: pair_accuracy(ordinary),
             label_sensitive: pair_accuracy(label_sensitive),
         },
-        label_threshold: rounded(f64::from(label_sensitive.label_threshold(quantile)?)),
+        label_threshold: rounded(f64::from(threshold)),
     })
 }
 
@@ -124,7 +125,7 @@ async fn pairs(
     rewards: RewardModelPair<'_>,
 ) -> Result<Vec<InspectedPair>, StoryError> {
     let examples = &comparison.tasks[0];
-    let data = comparison.recipe.data;
+    let data = &comparison.recipe.data;
     let config = PairConfig {
         format: data.format,
         wording: data.wording,

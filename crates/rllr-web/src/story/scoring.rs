@@ -33,7 +33,7 @@ pub(super) async fn scores(
         max_tokens: comparison.max_tokens,
         cut: Cut::Start,
     };
-    let data = comparison.recipe.data;
+    let data = &comparison.recipe.data;
     let mut rows = Vec::with_capacity(answers.len());
     for (example, response) in answers {
         let prompt = comparison.tasks[0]
