@@ -16,3 +16,6 @@ try {
   document.getElementById("start-failure-message").textContent = String(error);
   document.getElementById("start-failure").hidden = false;
 }
+
+// After the page has started, so that it does not wait for it. Where it is refused, the page works without.
+navigator.serviceWorker?.register(new URL("service-worker.js", document.baseURI)).catch(() => {});

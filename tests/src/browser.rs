@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use xtask::serve::Server;
 
 mod driver;
+mod forms;
 
 use driver::{BrowserLog, DevTools, Driver};
 
@@ -50,7 +51,7 @@ pub struct Page {
     address: String,
     // Dropped in this order: the browser ends before its driver, and before the files.
     _driver: Driver,
-    _server: Server,
+    server: Option<Server>,
 }
 
 /// The folder of the built page from `RLLR_DIST`, or a printed line that says why the test is skipped.
@@ -102,7 +103,7 @@ impl Page {
             client,
             address,
             _driver: driver,
-            _server: server,
+            server: Some(server),
         };
         page.client.goto(&format!("{}{fragment}", page.address)).await?;
         page.wait_until("the page has looked for WebGPU", async || {

@@ -25,6 +25,8 @@ pub mod bench;
 pub mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod math_cases;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod small_models;
 
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;

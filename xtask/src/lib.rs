@@ -1,6 +1,6 @@
 //! Chores: what a user or a build machine runs through `cargo xtask`.
 //!
-//! Three modules are also used by the project's tests: [`serve`], [`constructors`] and [`sizes`].
+//! Four modules are also used by the project's tests: [`serve`], [`constructors`], [`models`] and [`sizes`].
 //! The rest reads in the order of the commands: find the project, install, check, build, test, show, measure.
 //!
 //! It does not contain anything of the method itself, and no other crate but the tests depends on it.
@@ -20,6 +20,10 @@ pub mod check;
 
 pub mod page;
 
+pub mod models;
+
+pub mod offline;
+
 pub mod serve;
 
 pub mod demo;
@@ -31,6 +35,8 @@ pub mod counts;
 pub mod constructors;
 
 pub mod sizes;
+
+pub mod strip;
 
 pub mod bench;
 

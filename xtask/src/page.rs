@@ -1,9 +1,12 @@
 //! Building the page: trunk compiles page and worker and makes the folder that a static host can serve.
 
 use crate::check::{browser_test_packages, package_tree};
+use crate::models;
+use crate::offline;
 use crate::process;
 use crate::project::{Project, WASM_TARGET, WEB_PACKAGE};
 use crate::setup::BuildTools;
+use crate::strip;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -36,6 +39,9 @@ pub fn build(project: &Project, tools: &BuildTools, public_url: Option<&str>) ->
             dist.display()
         );
     }
+    strip::worker(&dist)?;
+    models::deliver(&project.root.join("assets/models"), &dist, models::PIECE_BYTES)?;
+    offline::list_files(&dist)?;
     Ok(dist)
 }
 

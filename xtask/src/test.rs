@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Test programs that examine the built page; they run last, when it is built.
-const PAGE_TESTS: [&str; 3] = ["constructors", "wasm_size", "browser"];
+const PAGE_TESTS: [&str; 4] = ["constructors", "wasm_size", "browser", "browser_evaluator"];
 
 /// Environment variable with the folder of the built page, for the tests of the page.
 pub const DIST_VARIABLE: &str = "RLLR_DIST";

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{convert, data, doctor, evaluate, pairs, pretrain, run, stages, tokenizer};
+use crate::{convert, data, doctor, evaluate, pairs, pretrain, rationales, report, run, stages, tokenizer};
 
 /// Trains language models for natural-language understanding with a label-sensitive reward (RLLR).
 #[derive(Debug, Parser)]
@@ -26,6 +26,10 @@ enum Command {
     Eval(evaluate::EvalArgs),
     /// Compare the methods: fine-tuning, reward models, reinforcement learning, evaluation, in one directory.
     Run(run::RunArgs),
+    /// Show what a run came to: one HTML file, Markdown and JSON.
+    Report(report::ReportArgs),
+    /// Let a language model argue for right and wrong labels, for training.
+    Rationales(Box<rationales::RationalesArgs>),
     /// Teach a model to answer, by demonstrations.
     Sft(stages::SftArgs),
     /// Train a reward model on preference pairs.
@@ -56,6 +60,8 @@ impl Cli {
             Command::Convert(args) => convert::run(&args),
             Command::Eval(args) => evaluate::run(&args),
             Command::Run(args) => run::run(&args),
+            Command::Report(args) => report::run(&args),
+            Command::Rationales(args) => rationales::run(&args),
             Command::Sft(args) => stages::sft(&args),
             Command::Reward(args) => stages::reward(&args),
             Command::Ppo(args) => stages::ppo(&args),

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::data::load::bad_input;
 use crate::data::output::print_json;
+use crate::hub;
 use crate::model_directory::{CONFIG, DirectoryWriter, Overwrite, write_weights};
 use crate::terminal::say;
 
@@ -98,16 +99,17 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     };
     // Before the work, so that a name that is taken is known at once.
     let directory = DirectoryWriter::begin(&args.out, overwrite)?;
-    let imported = if args.source.is_dir() {
+    let source = hub::model_directory(&args.source)?;
+    let imported = if source.is_dir() {
         if let Some(tokenizer) = &args.tokenizer {
             return Err(bad_input(format!(
                 "--tokenizer {}: found a source in Hugging Face's layout, whose tokenizer is copied",
                 tokenizer.display()
             )));
         }
-        hugging_face::import(&args.source, stored_type)?
+        hugging_face::import(&source, stored_type)?
     } else {
-        llama2c::import(&args.source, args.tokenizer.as_deref(), stored_type)?
+        llama2c::import(&source, args.tokenizer.as_deref(), stored_type)?
     };
 
     let weights = imported.model.device_weights()?;

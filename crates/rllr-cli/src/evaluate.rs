@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::data::load::{DataSource, Loaded, Part, bad_input};
 use crate::data::output::{percent, print_json, table, write_json_lines, write_whole};
 use crate::devices::{self, DeviceName};
+use crate::hub;
 use crate::model_directory::ModelDirectory;
 use crate::pairs::Format;
 use crate::terminal::say;
@@ -21,7 +22,7 @@ use crate::tokenizer::load::read_tokenizer;
 /// Arguments of `rllr eval`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
-    /// Directory of the model, with its tokenizer.
+    /// Directory of the model, with its tokenizer; or a name of the hub, `org/name`.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Directory of a PEFT adapter for the model.
@@ -162,8 +163,9 @@ fn wanted(args: &EvalArgs, loaded: &Loaded) -> anyhow::Result<Vec<Part>> {
 }
 
 fn load(args: &EvalArgs, device: &Device) -> anyhow::Result<Loaders> {
-    let directory = ModelDirectory::open(&args.model)?;
-    let tokenizer = read_tokenizer(&args.model)?;
+    let path = hub::model_directory(&args.model)?;
+    let directory = ModelDirectory::open(&path)?;
+    let tokenizer = read_tokenizer(&path)?;
     let config = directory.config()?;
     tokenizer
         .check_fits(config.vocab_size)

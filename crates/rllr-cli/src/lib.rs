@@ -15,6 +15,10 @@ pub mod settings;
 pub mod stages;
 pub mod run;
 pub mod pretrain;
+pub mod plan;
+pub mod report;
+pub mod rationales;
+pub mod hub;
 pub mod checkpoint_directory;
 pub mod sinks;
 pub mod doctor;
@@ -24,3 +28,6 @@ pub mod devices;
 pub mod threads;
 pub mod exit;
 pub mod terminal;
+
+#[cfg(test)]
+mod test_server;

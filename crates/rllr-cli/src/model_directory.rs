@@ -139,6 +139,11 @@ impl ModelDirectory {
             .map_err(|error| self.bad_weights(&error))
     }
 
+    /// The bytes of the weight files, in the order of their names.
+    pub fn weight_files(&self) -> impl Iterator<Item = &[u8]> {
+        self.shards.values().map(|map| &map[..])
+    }
+
     /// Builds the model with a scalar head on a device: `…ForSequenceClassification` with one label.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use rllr_train::{AdapterCritic, Metrics, RewardModels, TrainedReward};
 
 use crate::data::load::bad_input;
 use crate::data::output::{write_json_lines, write_whole};
+use crate::hub;
 use crate::model_directory::{CONFIG, DirectoryWriter, ModelDirectory, Overwrite, write_weights};
 use crate::tokenizer::load::read_tokenizer;
 
@@ -31,7 +32,7 @@ pub struct LoadedModel {
     pub tokenizer: Tokenizer,
 }
 
-/// Reads a model with its tokenizer.
+/// Reads a model with its tokenizer: a directory, or a name of the hub.
 ///
 /// - `device`: with autodiff if it is to be trained
 ///
@@ -40,6 +41,7 @@ pub struct LoadedModel {
 /// [`ExitError::BadInput`](crate::exit::ExitError) for a directory that is no model's, and a tokenizer with more ids than
 /// the model.
 pub fn read_model(path: &Path, device: &Device) -> anyhow::Result<LoadedModel> {
+    let path = &hub::model_directory(path)?;
     let directory = ModelDirectory::open(path)?;
     let tokenizer = read_tokenizer(path)?;
     let config = directory.config()?;

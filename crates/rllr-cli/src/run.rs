@@ -7,8 +7,9 @@ mod methods;
 mod pairs;
 mod results;
 mod report;
+mod dry_run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rllr_train::pipeline::{Method, ModelPlan, Recipe};
 use serde_json::json;
@@ -17,6 +18,8 @@ use crate::data::load::bad_input;
 use crate::data::output::write_whole;
 use crate::devices::DeviceName;
 use crate::hashes;
+use crate::hub;
+use crate::report::read::read_run;
 use crate::settings::{SettingsArgs, to_toml};
 use crate::stages::{Context, SAVE_SECONDS, Talk, TalkArgs};
 use crate::terminal::say;
@@ -41,7 +44,8 @@ pub struct RunArgs {
     /// Definitions of further tasks, in TOML. May be repeated.
     #[arg(long, value_name = "FILE.toml")]
     task_file: Vec<PathBuf>,
-    /// Directory of a pretrained model that every method begins with. Default a new model.
+    /// Directory of a pretrained model that every method begins with, or a name of the hub, `org/name`. Default a new
+    /// model.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// The methods that are compared. Default those of the settings: all.
@@ -67,6 +71,9 @@ pub struct RunArgs {
     /// Do everything again.
     #[arg(long, conflicts_with = "resume")]
     force: bool,
+    /// Print the stages with steps, parameters, estimated memory and time, and stop.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     talk: TalkArgs,
 }
@@ -85,11 +92,18 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
         say!("{}", to_toml(&recipe)?.trim_end());
         return Ok(());
     }
+    let model = match &args.model {
+        Some(path) => Some(hub::model_directory(path)?),
+        None => None,
+    };
+    if args.dry_run {
+        return dry_run::print(args, &mut recipe, model.as_deref());
+    }
     let examples = Examples::read(&args.data, &args.task_file, &recipe.compare.tasks)?;
     if recipe.compare.tasks.is_empty() {
         recipe.compare.tasks = examples.names();
     }
-    if let Some(path) = &args.model {
+    if let Some(path) = &model {
         crate::models::read_model(path, &crate::devices::cpu())?;
     }
 
@@ -102,7 +116,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let device = args.device.unwrap_or(DeviceName::Auto);
     let context = Context::open(device, args.talk.talk(), args.save_seconds)?;
     let directory = RunDirectory::open(&args.out, reuse)?;
-    describe(args, &recipe, &examples, &directory)?;
+    describe(args, &recipe, model.as_deref(), &examples, &directory)?;
 
     // 3. Every group with every seed.
     let mut results = Results::open(&directory);
@@ -119,7 +133,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
                     seed,
                     ..recipe.clone()
                 },
-                model: args.model.as_deref(),
+                model: model.as_deref(),
             };
             group.run(|found| {
                 for result in found {
@@ -131,11 +145,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
             })?;
         }
     }
+    let page = crate::report::write_report(&read_run(&args.out)?, &args.out.join("report"))?;
     if context.talk == Talk::Json {
         return Ok(());
     }
     report::print(&shown);
-    say!("\neverything is in {}", args.out.display());
+    say!(
+        "\neverything is in {}, and shown in {}",
+        args.out.display(),
+        page.display()
+    );
     Ok(())
 }
 
@@ -185,10 +204,11 @@ fn groups(recipe: &Recipe) -> Vec<(String, Vec<String>)> {
 fn describe(
     args: &RunArgs,
     recipe: &Recipe,
+    model: Option<&Path>,
     examples: &Examples,
     directory: &RunDirectory,
 ) -> anyhow::Result<()> {
-    let model = match &args.model {
+    let model = match model {
         None => None,
         Some(path) => Some(json!({ "path": path, "sha256": hashes::of_path(path)? })),
     };

@@ -8,8 +8,12 @@ use rllr_model::{
 use rllr_task::{Answer, Example, Label, PromptError, ResponseFormat, Task};
 use serde::{Deserialize, Serialize};
 
+mod label_probs;
+mod streaming;
 #[cfg(test)]
 mod tests;
+
+pub use streaming::Streaming;
 
 /// How a model is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +221,14 @@ impl<'a> Answering<'a> {
         self.predictions.iter().flatten().cloned().collect()
     }
 
+    /// What was answered to one example, if it was.
+    ///
+    /// - `place`: index of the example
+    #[must_use]
+    pub fn prediction(&self, place: usize) -> Option<&Prediction> {
+        self.predictions.get(place)?.as_ref()
+    }
+
     /// Answers everything that is left.
     ///
     /// The model is laid out for decoding once; see [`AdaptedLm::for_decoding`].
@@ -238,19 +250,7 @@ impl<'a> Answering<'a> {
         lm: AdaptedLm<'_>,
         prompts: &[&[u32]],
     ) -> Result<(Vec<Response>, usize), AnsweringError> {
-        let special = self.tokenizer.special_token_ids();
-        let config = GenerationConfig {
-            max_new_tokens: self.config.max_new_tokens,
-            decoding: Decoding::Greedy,
-            stop_token_ids: special.stop.clone(),
-            forbidden_token_ids: special
-                .pad
-                .into_iter()
-                .filter(|pad| !special.stop.contains(pad))
-                .collect(),
-            log_probs: LogProbs::Omitted,
-            ..GenerationConfig::default()
-        };
+        let config = self.generation_config();
         // Greedy decoding draws nothing.
         let uniforms = Uniforms::none(prompts.len());
         let mut generating = lm.start_generation(prompts, &config, &uniforms)?;
@@ -267,6 +267,27 @@ impl<'a> Answering<'a> {
             });
         }
         Ok((responses, new_tokens))
+    }
+
+    fn question(&self, place: usize) -> &Question<'a> {
+        let question = self.questions.iter().find(|question| question.place == place);
+        question.expect("the place is that of an example")
+    }
+
+    fn generation_config(&self) -> GenerationConfig {
+        let special = self.tokenizer.special_token_ids();
+        GenerationConfig {
+            max_new_tokens: self.config.max_new_tokens,
+            decoding: Decoding::Greedy,
+            stop_token_ids: special.stop.clone(),
+            forbidden_token_ids: special
+                .pad
+                .into_iter()
+                .filter(|pad| !special.stop.contains(pad))
+                .collect(),
+            log_probs: LogProbs::Omitted,
+            ..GenerationConfig::default()
+        }
     }
 
     /// The model says how probable each label is as the whole answer, EOS included.

@@ -69,6 +69,7 @@ pub use llama2c::{Llama2cError, Llama2cModel, Llama2cVocabulary};
 pub use log_probs::{masked_mean, token_log_probs};
 pub use lora::{
     LoraAdapter, LoraConfig, LoraError, LoraLayer, LowRank, PeftAdapter, PeftFiles, TargetModules,
+    lora_parameters,
 };
 pub use norm::Norm;
 pub use parameter_names::{ParameterLayout, ParameterName};

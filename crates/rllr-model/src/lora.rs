@@ -19,6 +19,7 @@ use rand::Rng;
 
 pub use config::{LoraConfig, LoraError, TargetModules};
 pub use peft::{PeftAdapter, PeftFiles};
+pub use targets::lora_parameters;
 
 use crate::config::Architecture;
 use crate::precision::in_type_of;

@@ -15,7 +15,7 @@ pub use correlation::{
     average_ranks, kendall_tau_b, mean_absolute_error, mean_squared_error, pearson, root_mean_squared_error,
     spearman,
 };
-pub use significance::{McNemar, accuracy_half_width, mcnemar_exact};
+pub use significance::{McNemar, accuracy_half_width, holm_adjusted, mcnemar_exact};
 
 /// Why a metric cannot be computed from what it was given.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

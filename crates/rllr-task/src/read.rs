@@ -39,6 +39,7 @@ mod fields;
 mod uniform;
 mod table;
 mod csv_records;
+mod recognise;
 mod instruction;
 mod trl;
 mod judgement;
@@ -49,6 +50,7 @@ pub use error::{BadLine, Mismatch, ReadError, ReadReport};
 pub use instruction::{DatasetEntry, Instruction, InstructionOutput, InstructionRow, parse_dataset_info};
 pub use judgement::{JudgementForm, RationaleJudgement, Votes};
 pub use options::{OnBadLine, OnBrokenUtf8, ReadOptions};
+pub use recognise::{TableLook, column_words, fitting_tasks, recognise_table};
 pub use rows::{Form, Rows};
 pub use table::{Column, Columns, Delimiter, Header, Quoting, TableForm, TableRows};
 pub use trl::{

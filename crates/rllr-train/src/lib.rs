@@ -85,6 +85,7 @@ mod distillation_config;
 mod distillation;
 mod divergence_loss;
 pub mod pipeline;
+pub mod plan;
 mod self_check;
 mod rounding;
 

@@ -6,9 +6,12 @@
 //! They share [`protocol`], and nothing else passes between them.
 //! The parts that need neither a browser nor Burn also compile natively, for their tests.
 
+pub mod delivery;
 pub mod protocol;
 pub mod settings;
 
+#[cfg(target_arch = "wasm32")]
+pub mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub mod probe;
 

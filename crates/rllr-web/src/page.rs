@@ -8,8 +8,11 @@ pub mod text;
 
 pub mod browser;
 pub mod device_choice;
+pub mod evaluate;
 pub mod numbers;
 pub mod permalink;
+pub mod try_it;
+pub mod word_diff;
 
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod app;

@@ -10,7 +10,11 @@
 //!
 //! This module does not know the DOM, Burn or the clock.
 
+pub mod models;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use models::{ModelEvent, ModelRequest};
 
 pub use crate::settings::{Field, SettingsError, TrainSettings};
 
@@ -38,6 +42,8 @@ pub enum Request {
     Resume,
     /// End the run after the step in progress. Answered by [`Event::Stopped`], also when no run is in progress.
     Stop,
+    /// Something about models that are measured and tried. Answered by [`Event::Model`].
+    Model(ModelRequest),
 }
 
 /// Where the worker computes.
@@ -110,6 +116,8 @@ pub enum Event {
     Stopped,
     /// A request could not be carried out. The worker takes no more requests after this one.
     Failed(Failure),
+    /// Answer to [`Request::Model`].
+    Model(ModelEvent),
 }
 
 /// Whether there is a WebGPU adapter.

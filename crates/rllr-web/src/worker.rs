@@ -5,7 +5,9 @@
 
 mod constructors;
 mod devices;
+mod evaluate;
 mod failure;
+mod models;
 mod run;
 mod text_data;
 
@@ -16,6 +18,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 use crate::probe;
 use crate::protocol::{Event, Request};
 use devices::Devices;
+use models::Models;
 
 /// The worker's entry point.
 pub fn start() {
@@ -32,6 +35,7 @@ pub fn start() {
 /// Answers requests until one cannot be carried out.
 async fn serve(mut requests: UnboundedReceiver<Request>) {
     let mut devices = Devices::default();
+    let mut models = Models::default();
     while let Ok(request) = requests.recv().await {
         let answer = match request {
             Request::Probe => Ok(Event::Probed {
@@ -44,6 +48,9 @@ async fn serve(mut requests: UnboundedReceiver<Request>) {
             // These belong to a run, and none is in progress: it may have ended while the request travelled.
             Request::Pause | Request::Resume => continue,
             Request::Stop => Ok(Event::Stopped),
+            Request::Model(request) => {
+                evaluate::serve(request, &mut devices, &mut models, &mut requests).await
+            }
         };
         match answer {
             Ok(event) => post(&event),
@@ -54,7 +61,7 @@ async fn serve(mut requests: UnboundedReceiver<Request>) {
 
 fn listen(sender: UnboundedSender<Request>) {
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |message: MessageEvent| {
-        let text = message.data().as_string().unwrap_or_default();
+        let text = models::given::text_of(&message.data());
         match Request::from_json(&text) {
             // The receiver is gone only after a failure, which has been reported.
             Ok(request) => drop(sender.unbounded_send(request)),

@@ -1,7 +1,9 @@
 //! Peak memory of a training step with and without checkpointing by block, of scoring in chunks, and of PPO iterations.
 //!
 //! Every case runs in a process of its own, which then reads `VmHWM`, the most memory that was ever resident, from
-//! `/proc/self/status`.
+//! `/proc/self/status`. Beside it stands what `rllr_train::plan` estimates from the sizes alone.
+
+mod estimate;
 
 use std::fs;
 use std::path::Path;
@@ -193,7 +195,7 @@ fn run_case(args: &Args, case: Case) -> anyhow::Result<Value> {
     Ok(json!({
         "bench": "memory", "case": case.name(), "size": case.size(args), "megabytes_before": before, "megabytes_peak": peak,
         "ms_median": median(&mut times), "processor_ms_median": median(&mut processor_times),
-        "steps": times.len(), "threads": args.threads, "loss": value,
+        "megabytes_estimated": estimate::megabytes(args, case)?, "steps": times.len(), "threads": args.threads, "loss": value,
         "profile": if cfg!(debug_assertions) { "dev" } else { "release" },
     }))
 }

@@ -66,6 +66,31 @@ impl Size {
     }
 }
 
+impl Size {
+    /// The trainer's settings.
+    pub(super) fn config(&self, models: Models) -> PpoConfig {
+        PpoConfig {
+            batch_size: self.ppo_batch,
+            minibatch_size: self.ppo_batch,
+            micro_batch_size: self.micro_batch,
+            ppo_epochs: 1,
+            max_new_tokens: self.new_tokens,
+            learning_rate: LEARNING_RATE,
+            // TRL clips no gradient unless told, and its Adam decays no weight.
+            optimizer: OptimizerConfig::Adam(AdamSettings {
+                weight_decay: 0.0,
+                ..AdamSettings::default()
+            }),
+            gradient_clipping: GradientClipping::Never,
+            critic: models.critic(),
+            reference: models.reference(),
+            old_log_probs: models.old_log_probs(),
+            generation_batch_size: self.ppo_batch.div_ceil(self.workers.max(1)),
+            ..PpoConfig::default()
+        }
+    }
+}
+
 /// Which models take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Models {
@@ -170,25 +195,7 @@ impl Iteration {
             Models::SharedHead | Models::OwnModel => whole_models(models, device, &mut rng)?,
             Models::Adapters => adapters(device, &mut rng)?,
         };
-        let config = PpoConfig {
-            batch_size: size.ppo_batch,
-            minibatch_size: size.ppo_batch,
-            micro_batch_size: size.micro_batch,
-            ppo_epochs: 1,
-            max_new_tokens: size.new_tokens,
-            learning_rate: LEARNING_RATE,
-            // TRL clips no gradient unless told, and its Adam decays no weight.
-            optimizer: OptimizerConfig::Adam(AdamSettings {
-                weight_decay: 0.0,
-                ..AdamSettings::default()
-            }),
-            gradient_clipping: GradientClipping::Never,
-            critic: models.critic(),
-            reference: models.reference(),
-            old_log_probs: models.old_log_probs(),
-            generation_batch_size: size.ppo_batch.div_ceil(size.workers.max(1)),
-            ..PpoConfig::default()
-        };
+        let config = size.config(models);
         let workers = threads::workers(size.workers);
         let vocab_size = u32::try_from(model_config().vocab_size)?;
         let mut prompt = || (0..size.prompt).map(|_| rng.next_u32() % vocab_size).collect();

@@ -9,11 +9,13 @@ use rllr_task::read::{OnBadLine, ReadError, ReadOptions, ReadReport, labelled_ex
 use rllr_task::{Example, Tasks};
 
 use crate::exit::ExitError;
+use crate::hub;
 
 /// Which labelled texts to use.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DataSource {
-    /// A JSONL file, or a directory with `tasks/`, `<task>/<split>.jsonl` or `<split>.jsonl`. May be repeated.
+    /// A JSONL file, or a directory with `tasks/`, `<task>/<split>.jsonl` or `<split>.jsonl`; or a data set of the hub,
+    /// `hub:org/name`. May be repeated.
     #[arg(long = "data", required = true, value_name = "PATH")]
     pub data: Vec<PathBuf>,
     /// Only these tasks.
@@ -93,6 +95,7 @@ impl DataSource {
         let mut rows: BTreeMap<(String, String), Vec<Example>> = BTreeMap::new();
         let mut files = Vec::new();
         for path in &self.data {
+            let path = &hub::data_path(path)?;
             let found = self.files_in(path, &tasks)?;
             if found.is_empty() {
                 let expected = "expected a JSONL file, or a directory with <task>/<split>.jsonl";

@@ -149,7 +149,12 @@ impl Examples {
         write_json(&directory.join("summary.json"), &summaries)
     }
 
-    fn make(&self, name: &str, recipe: &Recipe) -> anyhow::Result<(TaskExamples, Preparation)> {
+    /// Makes the examples of a task.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitError::BadInput`](crate::exit::ExitError) for rows that cannot be used.
+    pub(super) fn make(&self, name: &str, recipe: &Recipe) -> anyhow::Result<(TaskExamples, Preparation)> {
         if self.has(name) {
             let task = self.task(name)?;
             let (train, dev) = (self.split(name, "train"), self.split(name, "dev"));

@@ -129,3 +129,87 @@ fn settings_of_zero_are_errors() {
     let error = Answering::new(task, &tokenizer, &[], None, &config).unwrap_err();
     assert_eq!(error.to_string(), "batch_size: found 0, expected at least 1");
 }
+
+/// What is streamed is what a step writes, and the pieces are the response.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_streamed_answer_is_that_of_a_step() {
+    let model = model(1024);
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get("scene_nli").unwrap();
+    let examples = &TaskKind::SceneNli.test_examples()[..3];
+    let config = AnsweringConfig {
+        max_new_tokens: 7,
+        ..AnsweringConfig::default()
+    };
+    let written = answer(&model, examples, &config);
+    let answering = Answering::new(task, &tokenizer, examples, Some(1024), &config).unwrap();
+    for (place, written) in written.iter().enumerate() {
+        let mut streaming = answering.stream(model.without_adapter(), place).unwrap();
+        let mut text = String::new();
+        while let Some(piece) = pollster::block_on(streaming.next()).unwrap() {
+            text.push_str(&piece);
+        }
+        assert!((1..=7).contains(&streaming.new_tokens()));
+        assert_eq!(&streaming.finish().unwrap(), written);
+        // A character that is still without its last byte is held back.
+        assert!(
+            written.response.starts_with(text.trim_end_matches('\u{FFFD}')),
+            "{text:?}"
+        );
+    }
+}
+
+/// After a response that is no answer the probabilities are those of likelihood mode; after one they are those of the
+/// whole answers with that rationale, scored one by one.
+#[wasm_bindgen_test(unsupported = test)]
+fn labels_are_weighed_after_the_rationale() {
+    let model = model(1024);
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get("film_sentiment").unwrap();
+    let examples = &TaskKind::FilmSentiment.test_examples()[..2];
+    let config = |mode| AnsweringConfig {
+        mode,
+        max_new_tokens: 5,
+        ..AnsweringConfig::default()
+    };
+    let generate = config(AnswerMode::Generate);
+    let answering = Answering::new(task, &tokenizer, examples, Some(1024), &generate).unwrap();
+    let lm = model.without_adapter();
+    let without = answer(&model, examples, &config(AnswerMode::Likelihood));
+    let found = pollster::block_on(answering.label_probs_after(lm, 0, "no answer"))
+        .unwrap()
+        .unwrap();
+    let close = |found: &[f64], expected: &[f64]| {
+        let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near && found.len() == 2, "{found:?} {expected:?}");
+    };
+    close(&found, without[0].label_probs.as_ref().unwrap());
+
+    let rationale = "It is well played.";
+    let response = format!("{rationale}\nLabel: positive");
+    let found = pollster::block_on(answering.label_probs_after(lm, 1, &response))
+        .unwrap()
+        .unwrap();
+    let prompt = task
+        .prompt(&examples[1], 0, ResponseFormat::RationaleThenLabel)
+        .unwrap()
+        .text;
+    let sums = ["negative", "positive"].map(|word| {
+        let answer = tokenizer
+            .encode_response(&format!("{rationale}\nLabel: {word}"))
+            .unwrap();
+        let row = [tokenizer.encode_prompt(&prompt).unwrap(), answer.clone()].concat();
+        let batch = TokenBatch::from_rows(&[row], PaddingSide::Right, 259).unwrap();
+        let input = batch.to_device(&Device::flex());
+        let log_probs = token_log_probs(model.forward(&input), input.tokens).into_data();
+        let log_probs: Vec<f32> = log_probs.iter::<f32>().collect();
+        let answer = &log_probs[log_probs.len() - answer.len()..];
+        answer.iter().map(|&log_prob| f64::from(log_prob)).sum::<f64>()
+    });
+    let negative = 1.0 / (1.0 + (sums[1] - sums[0]).exp());
+    close(&found, &[negative, 1.0 - negative]);
+    assert!(
+        (found[0] - without[1].label_probs.as_ref().unwrap()[0]).abs() > 1e-6,
+        "the rationale has a part in it"
+    );
+}

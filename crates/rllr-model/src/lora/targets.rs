@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{LoraError, TargetModules};
+use super::{LoraConfig, LoraError, TargetModules};
 use crate::CausalLmConfig;
 use crate::tensor_shapes::{BlockLinear, block_linears, file_name};
 
@@ -55,6 +55,17 @@ pub(super) fn resolve(
         names: unknown.into_iter().map(str::to_owned).collect(),
         available: linears.iter().map(short_name).collect(),
     })
+}
+
+/// Number of parameters of an adapter with these settings on this model: `Σ r (d_in + d_out)` over the adapted layers.
+///
+/// # Errors
+///
+/// [`LoraError::UnknownTargets`] for layers that the model does not have.
+pub fn lora_parameters(config: &LoraConfig, model: &CausalLmConfig) -> Result<usize, LoraError> {
+    let blocks = resolve(&config.target_modules, model)?;
+    let widths = blocks.iter().flatten().map(|linear| linear.d_in + linear.d_out);
+    Ok(config.r * widths.sum::<usize>())
 }
 
 fn ends_with_name(full_name: &str, name: &str) -> bool {

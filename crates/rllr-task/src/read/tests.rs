@@ -3,6 +3,7 @@
 mod common;
 mod layout;
 mod uniform;
+mod recognise;
 mod table;
 mod instruction;
 mod trl;

@@ -6,8 +6,11 @@ use leptos::mount::mount_to;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
+use super::evaluate::store::EvaluateStore;
+use super::evaluate::view::EvaluatePanel;
 use super::permalink;
 use super::store::Store;
+use super::try_it::view::TryItPanel;
 
 mod device_panel;
 
@@ -37,10 +40,13 @@ pub fn start() {
 fn App() -> impl IntoView {
     let store = Store::new();
     keep_address_up_to_date(store);
+    let models = EvaluateStore::new();
     view! {
         <device_panel::DevicePanel store/>
         <check_panel::CheckPanel store/>
         <train_panel::TrainPanel store/>
+        <EvaluatePanel store=models webgpu=store.webgpu/>
+        <TryItPanel store=models/>
     }
 }
 

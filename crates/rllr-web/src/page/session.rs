@@ -253,6 +253,8 @@ impl Session {
             Event::Failed(failure) => return self.fail(failure),
             // Answers to a request that was given up in the meantime.
             Event::Ready | Event::Probed { .. } | Event::SelfChecked { .. } => {}
+            // The evaluator has a worker of its own.
+            Event::Model(_) => {}
         }
         Vec::new()
     }

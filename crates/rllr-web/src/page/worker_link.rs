@@ -68,6 +68,18 @@ impl WorkerLink {
             .post_message(&request.to_json().into())
             .map_err(|error| message(&error))
     }
+
+    /// Sends a request about models with the files that it names: a list of its text and the files.
+    ///
+    /// # Errors
+    /// What the browser says when it refuses the message.
+    pub(super) fn send_with_files(&self, request: &Request, files: &[JsValue]) -> Result<(), String> {
+        let parts = js_sys::Array::of1(&request.to_json().into());
+        for file in files {
+            parts.push(file);
+        }
+        self.worker.post_message(&parts).map_err(|error| message(&error))
+    }
 }
 
 impl Drop for WorkerLink {

@@ -1,5 +1,9 @@
 //! What the worker says when something does not work.
 
+mod models;
+
+pub(super) use models::*;
+
 use burn::tensor::wgpu::WgpuInitError;
 use rllr_train::SelfCheckError;
 

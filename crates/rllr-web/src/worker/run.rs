@@ -162,7 +162,11 @@ async fn listen(requests: &mut UnboundedReceiver<Request>) -> Interruption {
                 post(&Event::Resumed);
             }
             // A second run or check is not started inside a run; the page offers neither.
-            Request::Resume | Request::Probe | Request::SelfCheck { .. } | Request::Train { .. } => {}
+            Request::Resume
+            | Request::Probe
+            | Request::SelfCheck { .. }
+            | Request::Train { .. }
+            | Request::Model(_) => {}
         }
     }
     Interruption::None
@@ -179,13 +183,13 @@ async fn wait_for_resume(requests: &mut UnboundedReceiver<Request>) -> Interrupt
 }
 
 /// Milliseconds since the worker's start.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     scope().performance().expect("a worker has a clock").now()
 }
 
 /// Gives the event loop a turn. Awaiting a ready future would not: messages wait for a macrotask. A message to
 /// ourselves comes at once, where browsers stretch a chain of zero timers to 4 ms each.
-async fn macrotask() {
+pub(super) async fn macrotask() {
     let channel = MessageChannel::new().expect("a worker can make a channel");
     let turn = Promise::new(&mut |resolve: Function, _| channel.port1().set_onmessage(Some(&resolve)));
     channel
