@@ -160,7 +160,7 @@ fn about(directory: &Path, record: &mut RunRecord) -> anyhow::Result<()> {
     };
     let run: Value =
         serde_json::from_str(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
-    for name in ["program", "device", "command", "started", "finished"] {
+    for name in ["program", "burn", "device", "system", "command", "model"] {
         match run.get(name) {
             None | Some(Value::Null) => {}
             Some(Value::Array(words)) => {

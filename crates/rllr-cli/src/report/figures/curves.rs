@@ -48,7 +48,7 @@ pub fn curve_plot(plot: &CurvePlot<'_>) -> anyhow::Result<String> {
             .margin_top(12)
             .margin_right(14)
             .x_label_area_size(42)
-            .y_label_area_size(58)
+            .y_label_area_size(68)
             .build_cartesian_2d(steps, values)?;
         chart
             .configure_mesh()

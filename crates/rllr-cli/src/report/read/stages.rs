@@ -78,7 +78,7 @@ pub(super) fn read_all(
         let path = directory.join(&stage.path);
         match stage.stage.as_str() {
             "sampled" => sampled(&path, stage, record)?,
-            "data" => data(&path, record)?,
+            "data" => data(&path, stage, record)?,
             _ => {
                 read_events(&path, stage, record, &mut warnings)?;
                 if let Some(trained_on) = stage.stage.strip_suffix("-reward") {
@@ -188,8 +188,22 @@ fn sampled(path: &Path, stage: &StageDirectory, record: &mut RunRecord) -> anyho
     Ok(())
 }
 
-/// Files, and who wrote the rationales.
-fn data(path: &Path, record: &mut RunRecord) -> anyhow::Result<()> {
+/// Files, what was made of them, and who wrote the rationales.
+fn data(path: &Path, stage: &StageDirectory, record: &mut RunRecord) -> anyhow::Result<()> {
+    // Drawn examples come from no file: their own hashes say which they were.
+    let made = read_json::<Value>(&path.join("stage.json"))?.unwrap_or_default();
+    let outputs = made.get("outputs").and_then(Value::as_object);
+    for (file, hash) in outputs
+        .into_iter()
+        .flatten()
+        .filter(|(file, _)| file.ends_with(".jsonl"))
+    {
+        record.data.push(DataFile {
+            name: format!("{file}, seed {}", stage.seed),
+            hash: format!("sha256:{}", hash.as_str().unwrap_or_default()),
+            rows: None,
+        });
+    }
     let tasks = read_json::<Vec<Value>>(&path.join("summary.json"))?.unwrap_or_default();
     for task in &tasks {
         let files = super::data_files(task.get("files").unwrap_or(&Value::Null));

@@ -78,6 +78,10 @@ fn whole_run() -> RunDirectory {
         r#"[{"task":"toy","rationales_by":{"rule":3},"files":{"x.jsonl":{"rows":2,"sha256":"cd"}}}]"#,
     );
     run.write(
+        "toy/seed-0/data/stage.json",
+        r#"{"outputs":{"toy/sft.jsonl":"ef","summary.json":"01"}}"#,
+    );
+    run.write(
         "toy/seed-0/rllr/events.jsonl",
         "{\"event\":\"step\",\"phase\":\"ppo\",\"step\":1,\"total\":2,\"metrics\":{\"objective/kl\":0.5,\"other\":1.0}}\n\
          {\"event\":\"warning\",\"step\":1,\"message\":\"careful\"}\n{\"event\":\"warning\",\"step\":2,\"message\":\"careful\"}\n\
@@ -141,7 +145,7 @@ fn everything_in_a_directory_is_read() {
     assert_eq!(record.versions["burn"], "0.22.1");
     assert_eq!(record.versions["command"], "rllr run");
     let names: Vec<&str> = record.data.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!(names, ["toy/train.jsonl", "x.jsonl"]);
+    assert_eq!(names, ["toy/train.jsonl", "toy/sft.jsonl, seed 0", "x.jsonl"]);
     assert_eq!(
         (record.data[0].hash.as_str(), record.data[0].rows),
         ("sha256:ab", Some(7))
