@@ -8,6 +8,7 @@ use rllr_task::pairs::PairKind;
 use super::stages::{StageRows, answering_stage, ppo_stage, reward_stage, sft_stage};
 use super::{PlannedModel, StagePlan};
 use crate::pipeline::{Method, Recipe};
+use crate::ppo_config::PpoConfig;
 
 /// The rows of a comparison's stages.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,12 +78,7 @@ pub fn comparison_stages(
         } else {
             &recipe.ppo
         };
-        let prompts = rows.questions.count;
-        let steps = match recipe.ppo_steps {
-            // One pass over all questions.
-            0 => prompts.div_ceil(config.prompt_order(prompts.max(1)).batch),
-            steps => steps,
-        };
+        let steps = ppo_steps(recipe, config, rows.questions.count);
         let reward_models = method.reward_models().len();
         stages.push(ppo_stage(
             method.name(),
@@ -95,22 +91,39 @@ pub fn comparison_stages(
     }
 
     // 4. Measuring.
-    for method in methods {
-        let answering = AnsweringConfig {
-            format: method.format(recipe.data.format),
-            ..recipe.answering.clone()
-        };
-        let held_out = match answering.format {
-            // A label has few tokens.
-            ResponseFormat::LabelOnly => StageRows {
-                longest_response: rows.labels.longest_response,
-                mean_len: rows.labels.mean_len,
-                ..rows.held_out
-            },
-            _ => rows.held_out,
-        };
-        let name = format!("eval-{method}");
-        stages.push(answering_stage(&name, model, &answering, &held_out)?);
+    for &method in methods {
+        stages.push(measuring(recipe, method, model, rows)?);
     }
     Ok(stages)
+}
+
+/// Steps of reinforcement learning; by default one pass over all questions.
+fn ppo_steps(recipe: &Recipe, config: &PpoConfig, questions: usize) -> usize {
+    match recipe.ppo_steps {
+        0 => questions.div_ceil(config.prompt_order(questions.max(1)).batch),
+        steps => steps,
+    }
+}
+
+/// The answers that a method is measured by.
+fn measuring(
+    recipe: &Recipe,
+    method: Method,
+    model: &PlannedModel<'_>,
+    rows: &ComparisonRows,
+) -> Result<StagePlan, LoraError> {
+    let answering = AnsweringConfig {
+        format: method.format(recipe.data.format),
+        ..recipe.answering.clone()
+    };
+    let held_out = match answering.format {
+        // A label has few tokens.
+        ResponseFormat::LabelOnly => StageRows {
+            longest_response: rows.labels.longest_response,
+            mean_len: rows.labels.mean_len,
+            ..rows.held_out
+        },
+        _ => rows.held_out,
+    };
+    answering_stage(&format!("eval-{method}"), model, &answering, &held_out)
 }

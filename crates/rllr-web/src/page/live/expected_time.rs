@@ -2,7 +2,8 @@
 
 use crate::live::LiveSettings;
 
-/// What the default run takes on the CPU, in headless Chrome on two cores of an AMD EPYC; see `docs/experiments.md`.
+/// What the default run takes on the CPU, about: estimated from the time of a training step in headless Chrome on two
+/// cores of an AMD EPYC, and not yet measured on a quiet machine; see `docs/experiments.md`.
 pub const DEFAULT_CPU_SECONDS: f64 = 240.0;
 
 /// What a token costs beside another token, by what is done with it: multiplications per weight.
