@@ -224,7 +224,7 @@ impl Desk {
                 self.phase = Phase::Stopped;
                 Vec::new()
             }
-            Event::Failed(failure) => {
+            Event::Failed(failure) | Event::Broken(failure) => {
                 self.failure = Some(failure);
                 // What broke the worker may have been the device: it is checked again before it is used again.
                 self.checks.retain(|(_, report)| !report.passed);

@@ -189,6 +189,10 @@ fn a_refusal_leaves_the_worker_alive_and_a_failure_does_not() {
         "checked again in the next worker"
     );
 
+    let broken = text::other_examples();
+    let mut desk = at_work(evaluate(Slot::First, DeviceChoice::Cpu));
+    assert_eq!(desk.event(Event::Broken(broken)), [Effect::Kill]);
+
     let mut lost = at_work(evaluate(Slot::First, DeviceChoice::Cpu));
     assert_eq!(lost.worker_broke("out of memory"), [Effect::Kill]);
     assert!(
