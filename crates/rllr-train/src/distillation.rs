@@ -117,11 +117,20 @@ impl DistillationTrainer {
 
     /// From now on these compute the micro-batches of a step; see [`SftTrainer::with_workers`].
     #[must_use]
-    pub fn with_workers(self, workers: SharedWorkers) -> Self {
-        Self {
-            trainer: self.trainer.with_workers(workers),
-            ..self
-        }
+    pub fn with_workers(mut self, workers: SharedWorkers) -> Self {
+        self.set_workers(workers);
+        self
+    }
+
+    /// See [`Self::with_workers`].
+    pub fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
+    }
+
+    /// Who computes the micro-batches of a step.
+    #[must_use]
+    pub fn workers(&self) -> SharedWorkers {
+        self.trainer.workers()
     }
 
     /// The student in its present state.

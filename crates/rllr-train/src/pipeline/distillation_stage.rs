@@ -16,6 +16,7 @@ use crate::run_event::Metrics;
 use crate::sft_models::SftModels;
 use crate::sft_step::SftError;
 use crate::snapshot::{Restored, Snapshot};
+use crate::workers::SharedWorkers;
 
 /// The student's name in a checkpoint.
 const MODEL: &str = "model";
@@ -134,6 +135,10 @@ impl Stage for DistillationStage<'_> {
         keys
     }
 
+    fn set_workers(&mut self, workers: SharedWorkers) {
+        self.trainer.set_workers(workers);
+    }
+
     fn total_steps(&self) -> usize {
         self.total_steps
     }
@@ -177,10 +182,11 @@ impl Stage for DistillationStage<'_> {
         let trained = saved.module(MODEL, models.trained().clone())?;
         let optimizer = saved.optimizer(MODEL, &trained, config.training.optimizer.init())?;
         models.set_trained(trained);
-        let teacher = self.teacher.clone();
-        self.trainer =
+        let (teacher, workers) = (self.teacher.clone(), self.trainer.workers());
+        let resumed =
             DistillationTrainer::resume(models, teacher, optimizer, state, config, self.total_steps)
                 .map_err(|error| CheckpointError::State(error.to_string()))?;
+        self.trainer = resumed.with_workers(workers);
         Ok(())
     }
 }

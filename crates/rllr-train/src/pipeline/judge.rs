@@ -1,5 +1,7 @@
 //! From responses to the parts of their scores.
 
+use std::collections::BTreeMap;
+
 use rllr_model::tokenizer::SpecialTokens;
 use rllr_model::{Tokenizer, TokenizerError};
 use rllr_reward::{Part, Reward, RewardError, ScoreParts, Verdict};
@@ -54,6 +56,9 @@ pub struct Judged {
     pub parts: ScoreParts,
     /// The responses as text, `[batch]`.
     pub texts: Vec<String>,
+    /// How many responses have each label, by its word: of all labels of the tasks that were asked, 0 included. Responses
+    /// without a label count nowhere.
+    pub label_counts: BTreeMap<String, usize>,
 }
 
 impl Judge<'_> {
@@ -92,10 +97,14 @@ impl Judge<'_> {
             .iter()
             .map(decode)
             .collect::<Result<_, _>>()?;
-        let verdicts = texts
+        let answered = texts.iter().zip(gold);
+        let labels: Vec<Option<Label>> = answered
+            .map(|(text, gold)| Some(Answer::parse(text, gold.task, self.format).ok()?.label()))
+            .collect();
+        let verdicts = labels
             .iter()
             .zip(gold)
-            .map(|(text, gold)| self.verdict(text, *gold));
+            .map(|(found, gold)| verdict(*found, *gold));
         let parts = ScoreParts {
             label_scores: self
                 .part(workers, Part::LabelScores, self.label_model, responses)
@@ -109,6 +118,7 @@ impl Judge<'_> {
             scores: self.reward.scores(&parts, group_size)?,
             parts,
             texts,
+            label_counts: label_counts(&labels, gold),
         })
     }
 
@@ -131,25 +141,36 @@ impl Judge<'_> {
             .collect();
         Ok(Some(model.score_with(workers, &rows, self.micro_batching).await?))
     }
+}
 
-    /// What a rule says of a response's label.
-    #[expect(clippy::cast_possible_truncation, reason = "grades are small numbers")]
-    fn verdict(&self, text: &str, gold: Gold<'_>) -> Verdict {
-        let Gold { task, label: gold } = gold;
-        let found = Answer::parse(text, task, self.format)
-            .ok()
-            .map(|answer| answer.label());
-        let graded = matches!(task.metric, Metric::Correlation);
-        let grade = |label: Label| task.value(label).map(|value| value as f32);
-        match (found, graded) {
-            (None, false) => Verdict::Unparsable,
-            (None, true) => Verdict::UnparsableGrade,
-            (Some(found), true) => match (grade(found), grade(gold)) {
-                (Some(predicted), Some(gold)) => Verdict::Graded { predicted, gold },
-                _ => Verdict::UnparsableGrade,
-            },
-            (Some(found), false) if found == gold => Verdict::Right,
-            (Some(_), false) => Verdict::Wrong,
+/// What a rule says of a response's label, `None` when it has none.
+#[expect(clippy::cast_possible_truncation, reason = "grades are small numbers")]
+fn verdict(found: Option<Label>, gold: Gold<'_>) -> Verdict {
+    let Gold { task, label: gold } = gold;
+    let graded = matches!(task.metric, Metric::Correlation);
+    let grade = |label: Label| task.value(label).map(|value| value as f32);
+    match (found, graded) {
+        (None, false) => Verdict::Unparsable,
+        (None, true) => Verdict::UnparsableGrade,
+        (Some(found), true) => match (grade(found), grade(gold)) {
+            (Some(predicted), Some(gold)) => Verdict::Graded { predicted, gold },
+            _ => Verdict::UnparsableGrade,
+        },
+        (Some(found), false) if found == gold => Verdict::Right,
+        (Some(_), false) => Verdict::Wrong,
+    }
+}
+
+/// See [`Judged::label_counts`].
+fn label_counts(found: &[Option<Label>], gold: &[Gold<'_>]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (found, gold) in found.iter().zip(gold) {
+        for word in &gold.task.labels {
+            counts.entry(word.word.clone()).or_insert(0);
+        }
+        if let Some(label) = found {
+            *counts.entry(gold.task.word(*label).to_owned()).or_insert(0) += 1;
         }
     }
+    counts
 }

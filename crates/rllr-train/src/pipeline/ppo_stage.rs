@@ -265,7 +265,8 @@ fn numbers(step: &PpoStep) -> Metrics {
     named.map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
-/// Means of the scores' parts over everything that was judged, and what a rule says of the labels.
+/// Means of the scores' parts over everything that was judged, what a rule says of the labels, and the share of the answers
+/// that has each label: a policy that collapses says one label to everything.
 fn part_means(judged: &[Judged]) -> Metrics {
     let mut metrics = Metrics::new();
     let mut mean = |name: &str, values: Vec<f64>| {
@@ -283,6 +284,11 @@ fn part_means(judged: &[Judged]) -> Metrics {
             _ => judged.parts.rationale_scores.as_ref(),
         });
         mean(name, scores.flatten().map(|&score| f64::from(score)).collect());
+    }
+    let answers = judged.iter().map(|judged| judged.texts.len()).sum::<usize>() as f64;
+    let mut shares = Metrics::new();
+    for (word, &count) in judged.iter().flat_map(|judged| &judged.label_counts) {
+        *shares.entry(format!("rollout/labels/{word}")).or_insert(0.0) += count as f64 / answers;
     }
     let verdicts = || {
         judged
@@ -307,5 +313,6 @@ fn part_means(judged: &[Judged]) -> Metrics {
         "rollout/invalid_rate",
         share(|verdict| matches!(verdict, Verdict::Unparsable | Verdict::UnparsableGrade)),
     );
+    metrics.extend(shares);
     metrics
 }

@@ -193,8 +193,12 @@ impl Default for ModelRecipe {
     }
 }
 
-/// Examples of one forward and backward pass: what fits well into a processor's cache.
-const ROWS: MicroBatching = MicroBatching::Rows(32);
+/// Examples of one forward and backward pass: what fits well into a processor's cache, and leaves a part of each step for
+/// every core.
+const ROWS: MicroBatching = MicroBatching::Rows(MICRO_BATCH);
+
+/// See [`ROWS`].
+const MICRO_BATCH: usize = 8;
 
 impl Default for Recipe {
     fn default() -> Self {
@@ -256,7 +260,8 @@ fn ppo() -> PpoConfig {
     PpoConfig {
         batch_size: 64,
         minibatch_size: 32,
-        micro_batch_size: 32,
+        micro_batch_size: MICRO_BATCH,
+        generation_batch_size: 16,
         ppo_epochs: 2,
         learning_rate: 1e-4,
         kl_controller: KlController::Fixed { kl_coef: 0.05 },
@@ -271,7 +276,8 @@ fn grpo() -> PpoConfig {
     PpoConfig {
         batch_size: 64,
         minibatch_size: 32,
-        micro_batch_size: 32,
+        micro_batch_size: MICRO_BATCH,
+        generation_batch_size: 16,
         learning_rate: 1e-4,
         kl_controller: KlController::Fixed { kl_coef: 0.05 },
         reference: ReferenceKind::FrozenCopy,

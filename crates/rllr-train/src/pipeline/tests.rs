@@ -223,6 +223,11 @@ fn responses_are_judged_by_rule_and_by_model() {
     assert_eq!(judged.parts.verdicts.as_deref(), Some(&expected[..]));
     assert_eq!(judged.scores, [1.0, -1.0, -3.0]);
     assert_eq!(judged.texts, texts);
+    let counts = judged
+        .label_counts
+        .iter()
+        .map(|(word, count)| (word.as_str(), *count));
+    assert_eq!(counts.collect::<Vec<_>>(), [("negative", 1), ("positive", 1)]);
     assert_eq!(
         judged.parts.label_scores, None,
         "a part that nobody reads is not computed"
