@@ -32,13 +32,6 @@ pub enum PlanForm {
     JsonLines,
 }
 
-impl From<bool> for PlanForm {
-    /// As `--json` says.
-    fn from(json: bool) -> Self {
-        if json { Self::JsonLines } else { Self::Table }
-    }
-}
-
 /// A line of the plan, for programs.
 #[derive(Serialize)]
 struct PlanLine<'a> {

@@ -11,6 +11,7 @@ use super::{RunArgs, groups};
 use crate::devices;
 use crate::model_directory::ModelDirectory;
 use crate::plan::{PlanForm, measured_speed, print_plan};
+use crate::stages::Talk;
 use crate::terminal::say;
 use crate::tokenizer::load::read_tokenizer;
 
@@ -61,7 +62,10 @@ pub(super) fn print(args: &RunArgs, recipe: &mut Recipe, model: Option<&Path>) -
             Some(speed) => speed,
             None => *speed.insert(measured_speed(&config, &devices::cpu())?),
         };
-        let form = PlanForm::from(args.json);
+        let form = match args.talk.talk() {
+            Talk::Json => PlanForm::JsonLines,
+            Talk::People | Talk::Nothing => PlanForm::Table,
+        };
         if form == PlanForm::Table {
             say!("{name}:");
         }

@@ -1,5 +1,7 @@
 //! What a model consists of on its host: `models/index.json` lists the models, `models/NAME/manifest.json` the pieces.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 
 /// The version of both forms that this program reads.
@@ -126,7 +128,7 @@ impl Manifest {
                 check_hash(&piece.file, &piece.sha256)?;
                 if piece.bytes == 0 || piece.bytes > MOST_PIECE_BYTES {
                     let expected = format!("1 to {MOST_PIECE_BYTES} bytes");
-                    return Err(value(&piece.file, piece.bytes, expected));
+                    return Err(value(&piece.file, &piece.bytes, &expected));
                 }
             }
             let sum = file
@@ -136,7 +138,7 @@ impl Manifest {
             if sum != Some(file.bytes) {
                 let found = sum.map_or_else(|| "too many".to_owned(), |sum| sum.to_string());
                 let expected = format!("{} bytes in its pieces", file.bytes);
-                return Err(value(&file.name, found, expected));
+                return Err(value(&file.name, &found, &expected));
             }
         }
         Ok(manifest)
@@ -155,7 +157,7 @@ fn read<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Resul
     })
 }
 
-fn value(field: &str, found: impl ToString, expected: impl ToString) -> ManifestError {
+fn value(field: &str, found: &dyn Display, expected: &dyn Display) -> ManifestError {
     ManifestError::Value {
         field: field.to_owned(),
         found: found.to_string(),
@@ -167,7 +169,7 @@ fn check_version(version: u32) -> Result<(), ManifestError> {
     if version == VERSION {
         Ok(())
     } else {
-        Err(value("version", version, VERSION))
+        Err(value("version", &version, &VERSION))
     }
 }
 
@@ -180,8 +182,8 @@ fn check_name(field: &str, name: &str) -> Result<(), ManifestError> {
         let found: String = name.chars().take(60).collect();
         Err(value(
             field,
-            format!("{found:?}"),
-            "letters, digits, dots, dashes and underscores",
+            &format!("{found:?}"),
+            &"letters, digits, dots, dashes and underscores",
         ))
     }
 }
@@ -194,8 +196,8 @@ fn check_hash(file: &str, hash: &str) -> Result<(), ManifestError> {
         let found: String = hash.chars().take(70).collect();
         Err(value(
             file,
-            format!("the hash {found:?}"),
-            "64 hexadecimal digits in small letters",
+            &format!("the hash {found:?}"),
+            &"64 hexadecimal digits in small letters",
         ))
     }
 }

@@ -365,7 +365,7 @@ pub struct Comparison {
     pub only_first: usize,
     /// Examples that only the second has right.
     pub only_second: usize,
-    /// p-value of the exact sign test on those (McNemar).
+    /// p-value of the exact sign test on those; `McNemar`.
     pub exact_p: f64,
 }
 
