@@ -108,14 +108,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     }
 
     // 2. The directory.
-    let reuse = match (args.resume, args.force) {
-        (true, _) => Reuse::HalfDone,
-        (_, true) => Reuse::Nothing,
-        _ => Reuse::Finished,
-    };
     let device = args.device.unwrap_or(DeviceName::Auto);
     let context = Context::open(device, args.talk.talk(), args.save_seconds)?;
-    let directory = RunDirectory::open(&args.out, reuse)?;
+    let directory = RunDirectory::open(&args.out, args.reuse())?;
     describe(args, &recipe, model.as_deref(), &examples, &directory)?;
 
     // 3. Every group with every seed.
@@ -145,11 +140,27 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
             })?;
         }
     }
+    conclude(args, context.talk, &shown)
+}
+
+impl RunArgs {
+    /// What of an earlier run is kept.
+    fn reuse(&self) -> Reuse {
+        match (self.resume, self.force) {
+            (true, _) => Reuse::HalfDone,
+            (_, true) => Reuse::Nothing,
+            _ => Reuse::Finished,
+        }
+    }
+}
+
+/// Writes the report, and prints the table for people.
+fn conclude(args: &RunArgs, talk: Talk, shown: &[RunResult]) -> anyhow::Result<()> {
     let page = crate::report::write_report(&read_run(&args.out)?, &args.out.join("report"))?;
-    if context.talk == Talk::Json {
+    if talk == Talk::Json {
         return Ok(());
     }
-    report::print(&shown);
+    report::print(shown);
     say!(
         "\neverything is in {}, and shown in {}",
         args.out.display(),

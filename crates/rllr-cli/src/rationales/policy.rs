@@ -108,6 +108,12 @@ pub(super) fn write_all(
         done += batch.len();
     }
     outcome.written.unanswered = jobs.len() - done;
+    gather(&keys, &answers, &mut outcome);
+    Ok(outcome)
+}
+
+/// The texts of the requests with these keys, as far as they were written.
+fn gather(keys: &[String], answers: &AnswerFile, outcome: &mut Outcome) {
     for (index, key) in keys.iter().enumerate() {
         let Some(answer) = answers.get(key) else { continue };
         outcome.written.cut += usize::from(answer.cut);
@@ -123,7 +129,6 @@ pub(super) fn write_all(
             outcome.written.unanswered
         ));
     }
-    Ok(outcome)
 }
 
 /// What an answer depends on beside its prompt.
@@ -151,8 +156,7 @@ fn generation_config(
 ) -> GenerationConfig {
     let special = tokenizer.special_token_ids();
     let decoding = match config.temperature {
-        None => Decoding::Greedy,
-        Some(temperature) if temperature == 0.0 => Decoding::Greedy,
+        None | Some(0.0) => Decoding::Greedy,
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a temperature needs no more digits"

@@ -1,5 +1,6 @@
 //! Rows with a name, a value and perhaps an interval: methods, reward models, shares.
 
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -101,24 +102,7 @@ pub fn row_plot(plot: &RowPlot<'_>) -> anyhow::Result<String> {
         }
         for (index, row) in plot.rows.iter().enumerate() {
             let middle = index as f64 + 0.5;
-            let at = |value: f64| (value.clamp(lo, hi), middle);
-            let color = row.color;
-            match plot.mark {
-                Mark::Bar => {
-                    let corners = [(lo, middle - 0.32), (row.value.clamp(lo, hi), middle + 0.32)];
-                    chart.draw_series([Rectangle::new(corners, color.filled())])?;
-                }
-                Mark::Dot => {
-                    chart.draw_series([Circle::new(at(row.value), 5, color.filled())])?;
-                }
-            }
-            if let Some([from, to]) = row.interval {
-                let style = match plot.mark {
-                    Mark::Bar => INK.stroke_width(1),
-                    Mark::Dot => color.stroke_width(2),
-                };
-                chart.draw_series([PathElement::new(vec![at(from), at(to)], style)])?;
-            }
+            mark(&mut chart, plot, row, middle)?;
             let (left, y) = chart.plotting_area().map_coordinate(&(lo, middle));
             area.draw(&Text::new(
                 row.name.to_owned(),
@@ -131,6 +115,35 @@ pub fn row_plot(plot: &RowPlot<'_>) -> anyhow::Result<String> {
         }
         legend(&bottom, &plot.legend)
     })
+}
+
+/// Coordinates of the rows: percent, and rows from above.
+type Rows<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// The value of a row and its interval.
+///
+/// - `middle`: where the row lies
+fn mark<'a>(chart: &mut Rows<'a>, plot: &RowPlot<'_>, row: &Row<'_>, middle: f64) -> anyhow::Result<()> {
+    let [lo, hi] = plot.percent;
+    let at = |value: f64| (value.clamp(lo, hi), middle);
+    let color = row.color;
+    match plot.mark {
+        Mark::Bar => {
+            let corners = [(lo, middle - 0.32), (row.value.clamp(lo, hi), middle + 0.32)];
+            chart.draw_series([Rectangle::new(corners, color.filled())])?;
+        }
+        Mark::Dot => {
+            chart.draw_series([Circle::new(at(row.value), 5, color.filled())])?;
+        }
+    }
+    if let Some([from, to]) = row.interval {
+        let style = match plot.mark {
+            Mark::Bar => INK.stroke_width(1),
+            Mark::Dot => color.stroke_width(2),
+        };
+        chart.draw_series([PathElement::new(vec![at(from), at(to)], style)])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -131,14 +131,29 @@ fn figure(record: &RunRecord, task: &str, metric: &str, axis: &str) -> anyhow::R
         series: series.collect(),
         axis,
     })?;
+    let mut header = vec!["step"];
+    header.extend(drawn.iter().map(|(stage, _)| method_title(stage)));
+    let caption = if bin == 1 {
+        format!("{metric} by step")
+    } else {
+        format!("{metric}, means of {bin} steps; report.json has every step")
+    };
+    Ok(Some(Figure {
+        name: format!("curve-{}-{}", file_name(task), file_name(metric)),
+        title: format!("{}, {task}", capitalised(axis)),
+        svg,
+        numbers: DataTable::new(caption, &header, by_step(&drawn)),
+    }))
+}
+
+/// The table behind a figure: a row a step, a column a curve.
+fn by_step(drawn: &[(&str, Vec<(f64, f64)>)]) -> Vec<Vec<String>> {
     let mut rows: BTreeMap<usize, Vec<Option<f64>>> = BTreeMap::new();
     for (column, (_, points)) in drawn.iter().enumerate() {
         for (index, &(_, value)) in points.iter().enumerate() {
             rows.entry(index).or_insert_with(|| vec![None; drawn.len()])[column] = Some(value);
         }
     }
-    let mut header = vec!["step"];
-    header.extend(drawn.iter().map(|(stage, _)| method_title(stage)));
     let step = |index: usize| {
         drawn
             .iter()
@@ -154,17 +169,7 @@ fn figure(record: &RunRecord, task: &str, metric: &str, axis: &str) -> anyhow::R
         );
         row
     });
-    let caption = if bin == 1 {
-        format!("{metric} by step")
-    } else {
-        format!("{metric}, means of {bin} steps; report.json has every step")
-    };
-    Ok(Some(Figure {
-        name: format!("curve-{}-{}", file_name(task), file_name(metric)),
-        title: format!("{}, {task}", capitalised(axis)),
-        svg,
-        numbers: DataTable::new(caption, &header, rows.collect()),
-    }))
+    rows.collect()
 }
 
 /// Means over seeds and over `bin` steps each; a point lies at the last step of its bin.

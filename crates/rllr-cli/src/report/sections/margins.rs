@@ -28,6 +28,21 @@ pub(super) fn section(record: &RunRecord) -> anyhow::Result<Option<Section>> {
     }))
 }
 
+/// A row of the table: how many margins, how many above zero, and their quartiles.
+fn quartiles(name: &str, margins: &[f64]) -> Vec<String> {
+    let mut sorted = margins.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let right = sorted.iter().filter(|margin| **margin > 0.0).count();
+    let share = (!sorted.is_empty()).then(|| percent(right as f64 / sorted.len() as f64));
+    let at = |quarters: usize| {
+        let place = sorted.len().saturating_sub(1) * quarters / 4;
+        or_dash(sorted.get(place).map(|margin| format!("{margin:.2}")))
+    };
+    let mut row = vec![name.to_owned(), sorted.len().to_string(), or_dash(share)];
+    row.extend((0..=4).map(at));
+    row
+}
+
 fn figure(record: &RunRecord, (task, trained_on): (&str, &str)) -> anyhow::Result<Option<Figure>> {
     let models = || {
         let models = record.reward_models.iter();
@@ -53,26 +68,7 @@ fn figure(record: &RunRecord, (task, trained_on): (&str, &str)) -> anyhow::Resul
             .collect(),
         axis: "margin",
     })?;
-    let rows = kinds.into_iter().map(|(name, values)| {
-        let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let right = sorted.iter().filter(|margin| **margin > 0.0).count();
-        let share = (!sorted.is_empty()).then(|| percent(right as f64 / sorted.len() as f64));
-        let at = |numerator: usize| {
-            let place = sorted.len().saturating_sub(1) * numerator / 4;
-            or_dash(sorted.get(place).map(|margin| format!("{margin:.2}")))
-        };
-        vec![
-            name.to_owned(),
-            sorted.len().to_string(),
-            or_dash(share),
-            at(0),
-            at(1),
-            at(2),
-            at(3),
-            at(4),
-        ]
-    });
+    let rows = kinds.into_iter().map(|(name, values)| quartiles(name, values));
     Ok(Some(Figure {
         name: format!("margins-{}-{}", file_name(task), file_name(trained_on)),
         title: format!("Reward model of {trained_on}-sensitive pairs, {task}"),

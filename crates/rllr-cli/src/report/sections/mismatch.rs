@@ -50,17 +50,19 @@ fn tasks(record: &RunRecord) -> Vec<&str> {
     tasks
 }
 
+/// A number of a reward model.
+type Value = fn(&RewardModelRecord) -> Option<f64>;
+
+/// The mean over seeds of a number of the reward models that were trained on one kind of pairs.
+fn mean_of(record: &RunRecord, task: &str, trained_on: &str, value: Value) -> Option<f64> {
+    let models = record.reward_models.iter();
+    let models = models.filter(|model| model.task == task && model.trained_on == trained_on);
+    mean(models.filter_map(value))
+}
+
 /// Accuracy of each reward model on each kind of pairs, a mean over seeds.
 fn accuracies(record: &RunRecord, task: &str) -> anyhow::Result<Option<Figure>> {
-    type Value = fn(&RewardModelRecord) -> Option<f64>;
-    let of = |trained_on: &str, value: Value| -> Option<f64> {
-        let models = record.reward_models.iter();
-        mean(
-            models
-                .filter(|model| model.task == task && model.trained_on == trained_on)
-                .filter_map(value),
-        )
-    };
+    let of = |trained_on: &str, value: Value| mean_of(record, task, trained_on, value);
     let measured: [(&str, Value); 2] = [
         ("label", |model| model.label_accuracy),
         ("rationale", |model| model.rationale_accuracy),
@@ -95,6 +97,17 @@ fn accuracies(record: &RunRecord, task: &str) -> anyhow::Result<Option<Figure>> 
             ("rationale-sensitive pairs", KIND_COLORS[1]),
         ],
     })?;
+    Ok(Some(Figure {
+        name: format!("mismatch-{}", file_name(task)),
+        title: format!("Reward models on {task}"),
+        svg,
+        numbers: accuracy_numbers(record, task),
+    }))
+}
+
+/// The numbers behind [`accuracies`], with the label sensitivity.
+fn accuracy_numbers(record: &RunRecord, task: &str) -> DataTable {
+    let of = |trained_on: &str, value: Value| mean_of(record, task, trained_on, value);
     let numbers = ["label", "rationale"].into_iter().filter_map(|trained_on| {
         let label = of(trained_on, |model| model.label_accuracy);
         let rationale = of(trained_on, |model| model.rationale_accuracy);
@@ -108,26 +121,21 @@ fn accuracies(record: &RunRecord, task: &str) -> anyhow::Result<Option<Figure>> 
             ]
         })
     });
-    Ok(Some(Figure {
-        name: format!("mismatch-{}", file_name(task)),
-        title: format!("Reward models on {task}"),
-        svg,
-        numbers: DataTable::new(
-            "Accuracy in percent, mean over seeds; label sensitivity: effect of a flipped label on the score against \
+    DataTable::new(
+        "Accuracy in percent, mean over seeds; label sensitivity: effect of a flipped label on the score against \
              that of a swapped rationale",
-            &[
-                "trained on",
-                "on label pairs",
-                "on rationale pairs",
-                "label sensitivity",
-            ],
-            numbers.collect(),
-        ),
-    }))
+        &[
+            "trained on",
+            "on label pairs",
+            "on rationale pairs",
+            "label sensitivity",
+        ],
+        numbers.collect(),
+    )
 }
 
-/// How many of the ordinary pairs are about labels.
-fn shares(record: &RunRecord) -> anyhow::Result<Option<Figure>> {
+/// What ordinary pairs are about, by task, summed over seeds.
+fn sampled_counts(record: &RunRecord) -> Vec<(&str, Mismatch)> {
     let mut counts: Vec<(&str, Mismatch)> = Vec::new();
     for pairs in &record.sampled_pairs {
         let place = counts.iter().position(|(task, _)| *task == pairs.task);
@@ -141,6 +149,12 @@ fn shares(record: &RunRecord) -> anyhow::Result<Option<Figure>> {
         sum.identical += pairs.counts.identical;
         sum.unparsable += pairs.counts.unparsable;
     }
+    counts
+}
+
+/// How many of the ordinary pairs are about labels.
+fn shares(record: &RunRecord) -> anyhow::Result<Option<Figure>> {
+    let counts = sampled_counts(record);
     if counts.is_empty() {
         return Ok(None);
     }
