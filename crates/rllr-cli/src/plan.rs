@@ -37,8 +37,8 @@ pub enum PlanForm {
 struct PlanLine<'a> {
     stage: &'a str,
     steps: usize,
-    parameters: usize,
-    trained_parameters: usize,
+    parameters: u64,
+    trained_parameters: u64,
     /// The phase that needs the most memory.
     largest_phase: Option<&'a str>,
     memory_bytes: u64,

@@ -374,7 +374,7 @@ mod tests {
                 "{architecture:?}"
             );
             let numbers: usize = weights.0.values().map(|tensor| tensor.data.len()).sum();
-            assert_eq!(config.num_parameters(), numbers);
+            assert_eq!(config.num_parameters(), numbers as u64);
 
             let batch = TokenBatch::from_rows(&[[1u32, 2, 3]], PaddingSide::Right, 12).unwrap();
             assert_eq!(model.forward(&batch.to_device(&device)).dims(), [1, 3, 12]);

@@ -219,11 +219,13 @@ impl CausalLmConfig {
     }
 
     /// Number of parameters, counting a tied output layer once.
+    ///
+    /// It is a `u64`, because a page plans models of more parameters than its 32-bit `usize` counts.
     #[must_use]
-    pub fn num_parameters(&self) -> usize {
+    pub fn num_parameters(&self) -> u64 {
         tensor_shapes(self)
             .iter()
-            .map(|(_, shape)| shape.iter().product::<usize>())
+            .map(|(_, shape)| shape.iter().map(|size| *size as u64).product::<u64>())
             .sum()
     }
 }

@@ -73,9 +73,9 @@ pub struct StagePlan {
     /// Optimiser steps, or PPO steps, or batches of questions.
     pub steps: usize,
     /// Parameters of the model that is trained or asked.
-    pub parameters: usize,
+    pub parameters: u64,
     /// How many of them change.
-    pub trained_parameters: usize,
+    pub trained_parameters: u64,
     /// Bytes.
     pub memory: MemoryPlan,
     /// Floating-point operations of the whole stage.

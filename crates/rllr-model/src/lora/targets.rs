@@ -62,10 +62,10 @@ pub(super) fn resolve(
 /// # Errors
 ///
 /// [`LoraError::UnknownTargets`] for layers that the model does not have.
-pub fn lora_parameters(config: &LoraConfig, model: &CausalLmConfig) -> Result<usize, LoraError> {
+pub fn lora_parameters(config: &LoraConfig, model: &CausalLmConfig) -> Result<u64, LoraError> {
     let blocks = resolve(&config.target_modules, model)?;
     let widths = blocks.iter().flatten().map(|linear| linear.d_in + linear.d_out);
-    Ok(config.r * widths.sum::<usize>())
+    Ok((config.r * widths.sum::<usize>()) as u64)
 }
 
 fn ends_with_name(full_name: &str, name: &str) -> bool {

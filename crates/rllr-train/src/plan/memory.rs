@@ -124,7 +124,7 @@ impl MemoryPhase {
 /// # Errors
 ///
 /// [`LoraError`] for an adapter that the model cannot have.
-pub fn trained_parameters(config: &CausalLmConfig, trained: TrainedPart<'_>) -> Result<usize, LoraError> {
+pub fn trained_parameters(config: &CausalLmConfig, trained: TrainedPart<'_>) -> Result<u64, LoraError> {
     match trained {
         TrainedPart::Full => Ok(config.num_parameters()),
         TrainedPart::Adapter(lora) => lora_parameters(lora, config),
@@ -186,7 +186,7 @@ pub(super) fn model_terms(models: &[ModelInMemory], gradient_sets: f64) -> Vec<(
 /// frozen matrix does not need its input again (`a = 5`, `b = 4`).
 ///
 /// With [`Checkpointing::PerBlock`] it is `4 N (L + 1) D`, the inputs of the blocks; a block is computed again when its
-/// turn comes ([`backward_bytes`]).
+/// turn comes.
 #[must_use]
 pub fn activation_bytes(
     config: &CausalLmConfig,

@@ -121,7 +121,7 @@ pub fn ppo_stage(
     };
     let parts = config.minibatch_size.div_ceil(micro.rows.max(1));
     #[expect(clippy::cast_possible_truncation, reason = "parameters of a model")]
-    let trained_parameters = trained as usize;
+    let trained_parameters = trained as u64;
     Ok(StagePlan {
         stage: name.to_owned(),
         steps,

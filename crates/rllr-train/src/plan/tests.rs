@@ -155,7 +155,7 @@ fn ppo_counts_every_model() {
             .bytes
     };
     let adapter = trained_parameters(&config, TrainedPart::Adapter(&lora)).unwrap() as u64;
-    let base = 2 * config.num_parameters() as u64;
+    let base = 2 * config.num_parameters();
     // Policy and value model are adapters on one base, and the reference is that base.
     assert_eq!(weights(0), base + 2 * 4 * adapter);
     assert_eq!(weights(2), base + 4 * 4 * adapter);

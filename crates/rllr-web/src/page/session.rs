@@ -57,10 +57,6 @@ pub enum Command {
 
 /// What the caller has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are a few at a time, each for a moment"
-)]
 pub enum Effect {
     /// Start a worker.
     Spawn,

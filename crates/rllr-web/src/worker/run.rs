@@ -47,7 +47,7 @@ pub(super) async fn train(
     let mut trainer = LmTrainer::new(model, optimizer);
     post(&Event::Started {
         device: choice,
-        parameters: config.num_parameters() as u64,
+        parameters: config.num_parameters(),
     });
 
     let mut progress = Progress::new(settings.batch_size * settings.seq_len);

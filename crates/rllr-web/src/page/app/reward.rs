@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::live::{Answers, Inspection};
+use crate::page::reward::annotator::pairs;
 use crate::page::store::Store;
 use crate::page::text;
 
@@ -25,7 +26,7 @@ pub(super) fn RewardPanels(store: Store) -> impl IntoView {
             <matrix::MatrixPanel inspection=inspection.clone()/>
             <margins::Margins inspection=inspection.clone()/>
             <plane::Plane inspection=inspection.clone()/>
-            <annotator::Annotator inspection/>
+            <annotator::Annotator shown=pairs(&inspection.drawn).into_iter().cloned().collect()/>
         }
         .into_any(),
     };

@@ -49,10 +49,6 @@ pub struct Loading {
 
 /// What the caller has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are a few at a time, each for a moment"
-)]
 pub enum Effect {
     /// Start a worker.
     Spawn,

@@ -216,7 +216,7 @@ impl EvaluateStore {
     }
 
     /// Takes files as a model.
-    pub(super) fn give_model(self, given: Vec<Given>) {
+    pub(super) fn give_model(self, given: &[Given]) {
         let about: Vec<GivenFile> = given.iter().map(|given| given.about.clone()).collect();
         match model_files(&about) {
             Ok(places) => {

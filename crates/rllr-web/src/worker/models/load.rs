@@ -112,7 +112,7 @@ impl Parts {
         Ok(Built {
             model,
             tokenizer,
-            parameters: config.num_parameters() as u64,
+            parameters: config.num_parameters(),
         })
     }
 }

@@ -2,13 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::live::{DrawnPair, Inspection};
-use crate::page::reward::annotator::{Preference, ROUND, Round, pairs};
+use crate::live::DrawnPair;
+use crate::page::reward::annotator::{Preference, ROUND, Round};
 use crate::page::text;
 
 #[component]
-pub(super) fn Annotator(inspection: Inspection) -> impl IntoView {
-    let shown: Vec<DrawnPair> = pairs(&inspection.drawn).into_iter().cloned().collect();
+pub(super) fn Annotator(shown: Vec<DrawnPair>) -> impl IntoView {
     let body = if shown.is_empty() {
         view! { <p class="note">{text::ANNOTATOR_NONE}</p> }.into_any()
     } else {

@@ -88,7 +88,7 @@ fn OwnModel(store: EvaluateStore) -> impl IntoView {
         // The same files can be chosen again, after they were changed.
         input.set_value("");
         if !files.is_empty() {
-            store.give_model(files);
+            store.give_model(&files);
         }
     };
     let about = move || {
@@ -108,7 +108,7 @@ fn OwnModel(store: EvaluateStore) -> impl IntoView {
         <DropPlace
             testid="evaluate-model-drop"
             hint=text::MODEL_DROP
-            on_files=move |files| store.give_model(files)
+            on_files=move |files: Vec<_>| store.give_model(&files)
         />
         <p class="note" data-testid="evaluate-own-model" aria-live="polite">{about}</p>
     }

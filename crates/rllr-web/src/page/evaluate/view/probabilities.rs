@@ -11,7 +11,7 @@ pub(in crate::page) fn Probabilities(
     probs: Vec<f64>,
     chosen: Option<String>,
 ) -> impl IntoView {
-    let rows = labels.into_iter().zip(probs).map(|(label, prob)| {
+    let rows = labels.into_iter().zip(probs).map(move |(label, prob)| {
         let is_chosen = chosen.as_ref() == Some(&label);
         let words = text::percent(prob);
         view! {
