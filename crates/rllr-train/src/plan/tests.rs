@@ -154,13 +154,13 @@ fn ppo_counts_every_model() {
             .unwrap()
             .bytes
     };
-    let adapter = trained_parameters(&config, TrainedPart::Adapter(&lora)).unwrap() as u64;
+    let adapter = trained_parameters(&config, TrainedPart::Adapter(&lora)).unwrap();
     let base = 2 * config.num_parameters();
     // Policy and value model are adapters on one base, and the reference is that base.
     assert_eq!(weights(0), base + 2 * 4 * adapter);
     assert_eq!(weights(2), base + 4 * 4 * adapter);
     let plan = ppo_stage("rllr", &adapters, &ppo, 1, 5, &rows(100)).unwrap();
-    assert_eq!(plan.trained_parameters as u64, 2 * adapter);
+    assert_eq!(plan.trained_parameters, 2 * adapter);
     let names: Vec<&str> = plan.memory.phases.iter().map(|phase| phase.name).collect();
     assert_eq!(names, ["writing", "measuring", "loss", "backward pass"]);
     assert!(plan.flops > 0.0 && (plan.seconds(2.0) - plan.flops / 2.0).abs() < 1e-9);
