@@ -43,7 +43,7 @@ fn a_file_holds_the_weights_bit_for_bit() {
 #[wasm_bindgen_test(unsupported = test)]
 fn a_model_gives_back_what_it_was_built_from() {
     let model = load(&weights()).unwrap();
-    assert_eq!(model.num_params(), config().num_parameters());
+    assert_eq!(model.num_params() as u64, config().num_parameters());
     // The CPU answers at once, so that blocking is fine here, in a browser too.
     assert_eq!(pollster::block_on(model.weights()).unwrap(), weights());
 }

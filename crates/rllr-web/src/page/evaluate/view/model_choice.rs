@@ -91,6 +91,7 @@ fn OwnModel(store: EvaluateStore) -> impl IntoView {
             store.give_model(&files);
         }
     };
+    let on_files = move |files: Vec<_>| store.give_model(&files);
     let about = move || {
         let files = store.own_model.get();
         let bytes = files.iter().map(|file| file.bytes).sum();
@@ -108,7 +109,7 @@ fn OwnModel(store: EvaluateStore) -> impl IntoView {
         <DropPlace
             testid="evaluate-model-drop"
             hint=text::MODEL_DROP
-            on_files=move |files: Vec<_>| store.give_model(&files)
+            on_files
         />
         <p class="note" data-testid="evaluate-own-model" aria-live="polite">{about}</p>
     }
