@@ -60,9 +60,8 @@ fn every_request_reads_back_as_itself() {
     }
 }
 
-#[wasm_bindgen_test(unsupported = test)]
-fn every_event_reads_back_as_itself() {
-    let row = AnsweredRow {
+fn answered_row() -> AnsweredRow {
+    AnsweredRow {
         place: 1,
         id: "i".to_owned(),
         task: "t".to_owned(),
@@ -73,8 +72,11 @@ fn every_event_reads_back_as_itself() {
         response: "é".to_owned(),
         rationale: String::new(),
         label_probs: Some(vec![0.1, 0.9]),
-    };
-    let measured = Measured {
+    }
+}
+
+fn measured() -> Measured {
+    Measured {
         task: "t".to_owned(),
         n: 1,
         accuracy: 0.1 + 0.2,
@@ -88,7 +90,11 @@ fn every_event_reads_back_as_itself() {
         spearman: None,
         seconds: 0.25,
         tokens_per_second: 1e-300,
-    };
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn every_event_reads_back_as_itself() {
     let events = [
         ModelEvent::Loading {
             done: 1,
@@ -108,9 +114,9 @@ fn every_event_reads_back_as_itself() {
         ModelEvent::Rows {
             done: 1,
             total: 2,
-            rows: vec![row],
+            rows: vec![answered_row()],
         },
-        ModelEvent::Measured(measured),
+        ModelEvent::Measured(measured()),
         ModelEvent::Finished,
         ModelEvent::Piece {
             text: " a".to_owned(),
