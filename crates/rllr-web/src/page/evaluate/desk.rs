@@ -49,6 +49,10 @@ pub struct Loading {
 
 /// What the caller has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few at a time, each for a moment; large only where pointers have 64 bits"
+)]
 pub enum Effect {
     /// Start a worker.
     Spawn,
