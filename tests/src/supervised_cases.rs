@@ -24,11 +24,11 @@ use trace::{Step, Trace};
 /// How far numbers may be from PyTorch's.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
-    /// Of a loss or gradient norm: `|a − b| ≤ losses · max(1, |b|)`.
+    /// Of a loss: `|a − b| ≤ losses · max(1, |b|)`.
     pub losses: f32,
     /// Of a score, likewise.
     pub scores: f32,
-    /// Of a gradient, in parts of its tensor's largest entry.
+    /// Of a gradient, in parts of its tensor's largest entry; of the norm of all, in parts of the norm.
     pub gradients: f32,
     /// Of a weight after a step, absolute; a step moves it by 1e-3 to 3e-3.
     pub weights: f32,
@@ -204,7 +204,7 @@ impl Run<'_> {
         } = &self.trace.steps[number];
         let context = |what: &str| format!("{what} of step {}", number + 1);
         close(&[loss], &[*expected_loss], self.tolerance.losses).with_context(|| context("loss"))?;
-        close(&[grad_norm], &[*expected_norm], self.tolerance.losses)
+        close(&[grad_norm], &[*expected_norm], self.tolerance.gradients)
             .with_context(|| context("gradient norm"))?;
         ensure!(
             (lr - expected_lr).abs() < 1e-12,

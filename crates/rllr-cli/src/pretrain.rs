@@ -1,12 +1,9 @@
 //! `rllr pretrain`: next-token training of a new model on plain texts and on the texts of tasks.
 
 mod arguments;
-mod output;
 
 use std::fs;
 use std::io::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use burn::tensor::Device;
@@ -20,6 +17,8 @@ use crate::checkpoint_directory::CheckpointDirectory;
 use crate::data::load::bad_input;
 use crate::devices::{self, DeviceError, DeviceName};
 use crate::exit::ExitError;
+use crate::interrupts::Interrupts;
+use crate::models::write_model;
 use crate::sinks::{JsonLines, Progress, TensorBoard};
 use crate::terminal::say;
 use crate::texts::{Purpose, Texts};
@@ -38,7 +37,7 @@ const BYTE_IDS: usize = 256;
 /// [`ExitError::BadInput`] for settings, data and checkpoints that do not fit, [`ExitError::NoDevice`] when the device
 /// cannot be used; otherwise if the run fails or was interrupted.
 pub fn run(args: &PretrainArgs) -> anyhow::Result<()> {
-    let interrupted = watch_for_interrupts()?;
+    let interrupts = Interrupts::watch()?;
     let tokenizer = args.tokenizer.as_deref().map(read_tokenizer).transpose()?;
     let (tokens, vocab_size) = read_tokens(args, tokenizer.as_ref())?;
     let model_config = args.model_config(vocab_size);
@@ -67,28 +66,18 @@ pub fn run(args: &PretrainArgs) -> anyhow::Result<()> {
     while let Some(event) = pollster::block_on(run.next_event()).map_err(classify)? {
         sinks.write(&event)?;
         let is_over = matches!(event, RunEvent::Finished { .. });
-        if interrupted.load(Ordering::Relaxed) && !is_over {
+        if interrupts.requested() && run.is_between_steps() && !is_over {
             let name = pollster::block_on(run.save())?;
             let out = args.out.display();
             anyhow::bail!("interrupted; {name} is saved, --out {out} with --resume goes on from it");
         }
     }
-    output::write_model(
+    write_model(
         &args.out.join("model"),
         run.stage().model(),
         &model_config,
         tokenizer.as_ref(),
     )
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn watch_for_interrupts() -> anyhow::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&flag))?;
-        signal_hook::flag::register(signal, Arc::clone(&flag))?;
-    }
-    Ok(flag)
 }
 
 /// The ids of all documents, shuffled, one after the other, and how many ids there are.

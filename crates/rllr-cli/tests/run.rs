@@ -5,7 +5,7 @@ mod runs;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use runs::{command, fail, folder, lines, run, succeed, timeless, write_data};
@@ -96,14 +96,19 @@ fn a_killed_run_ends_as_one_that_was_not() {
     let arguments = run(&[&methods[..], &["--out", "killed", "--resume"]].concat());
     let mut kills = 0;
     for attempt in 0_u64.. {
-        let mut child = command(&folder, &arguments).spawn().unwrap();
+        let mut child = command(&folder, &arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(150 + 97 * (attempt % 11)));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
+        let ended = child.try_wait().unwrap().is_some();
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        if ended {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "after {kills} kills: {said}");
             break;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
         kills += 1;
         if kills == 12 {
             succeed(&folder, &arguments);

@@ -236,6 +236,15 @@ impl<S: Stage, C: CheckpointStore> Run<S, C> {
         Ok(self.told_next.pop_front())
     }
 
+    /// Whether all events of the last step were pulled.
+    ///
+    /// Who saves before that loses the others when the run is killed: what goes on from a checkpoint does not tell the
+    /// steps before it again.
+    #[must_use]
+    pub fn is_between_steps(&self) -> bool {
+        self.told_next.is_empty()
+    }
+
     /// Writes a checkpoint now, unless there is one of this step, and returns its name.
     ///
     /// For a run that is about to be stopped.

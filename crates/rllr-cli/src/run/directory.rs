@@ -118,6 +118,7 @@ impl RunDirectory {
             Err(TryLockError::WouldBlock) => anyhow::bail!("--out {name}: another run is writing there"),
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("--out {name}")),
         }
+        sweep_files(root)?;
         Ok(Self {
             root: root.to_owned(),
             reuse,
@@ -198,7 +199,13 @@ impl RunDirectory {
 
     /// Gives a stage that is done its name.
     fn finish(&self, partial: &Path, whole: &Path, mut record: StageRecord) -> anyhow::Result<WholeStage> {
-        remove(&partial.join("checkpoints"))?;
+        // In one move: with some of its files gone a checkpoint could not be read, and a resumed run would stop there.
+        let (checkpoints, dropped) = (partial.join("checkpoints"), partial.join("checkpoints.replaced"));
+        if checkpoints.exists() {
+            fs::rename(&checkpoints, &dropped)
+                .with_context(|| format!("moving {} out of the way", checkpoints.display()))?;
+        }
+        remove(&dropped)?;
         record.outputs = hashes::of_files(partial)?;
         record.outputs.remove(STAGE_FILE);
         write_record(partial, &record)?;
@@ -306,6 +313,19 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
+}
+
+/// Removes the files, of those that are not a stage's, that a killed process had begun to write.
+fn sweep_files(root: &Path) -> anyhow::Result<()> {
+    let at = || format!("reading {}", root.display());
+    for entry in fs::read_dir(root).with_context(at)? {
+        let path = entry.with_context(at)?.path();
+        if path.is_file() && path.extension().is_some_and(|ending| ending == "partial") {
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    let report = root.join("report");
+    if report.is_dir() { sweep(&report) } else { Ok(()) }
 }
 
 /// Removes what a killed process had begun to write: files and directories under their temporary names.

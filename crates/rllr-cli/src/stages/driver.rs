@@ -66,12 +66,14 @@ impl Driver<'_> {
         {
             file.write(&event)?;
             self.show(&event, &mut line)?;
-            let is_over = matches!(event, RunEvent::Finished { .. });
-            if self.context.interrupts.requested() && !is_over {
+            if matches!(event, RunEvent::Finished { .. }) || !run.is_between_steps() {
+                continue;
+            }
+            if self.context.interrupts.requested() {
                 pollster::block_on(run.save())?;
                 return Err(interrupted(self.name, Some(run.stage().steps_done())));
             }
-            if matches!(event, RunEvent::Step { .. }) && saved.elapsed() >= self.context.save_every {
+            if run.stage().steps_done() > 0 && saved.elapsed() >= self.context.save_every {
                 pollster::block_on(run.save())?;
                 saved = Instant::now();
             }

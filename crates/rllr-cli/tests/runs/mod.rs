@@ -111,14 +111,19 @@ pub fn timeless(root: &Path) -> BTreeMap<String, Vec<u8>> {
                 "evaluations.jsonl",
                 "results.jsonl",
                 "run.json",
+                "report.json",
+                "report.md",
+                "report.html",
                 ".lock",
             ];
             if path.is_dir() {
                 waiting.push(path);
             } else if name == "events.jsonl" {
                 // A resumed stage tells that it was.
-                let events = lines(&path).into_iter().filter(|event| event["event"] == "step");
-                let text: String = events.map(|event| format!("{event}\n")).collect();
+                let told = ["step", "samples", "warning"];
+                let mut events = lines(&path);
+                events.retain(|event| told.contains(&event["event"].as_str().unwrap()));
+                let text: String = events.iter().map(|event| format!("{event}\n")).collect();
                 found.insert(
                     path.strip_prefix(root).unwrap().display().to_string(),
                     text.into_bytes(),

@@ -63,6 +63,12 @@ fn a_sound_step_passes() {
         experience.advantages = vec![0.0; 4];
     })
     .unwrap();
+    // So may a value model that foretold every return.
+    check(|updates, experience| {
+        updates.changes[1].1 = 0.0;
+        experience.returns.clone_from(&experience.rollout.values);
+    })
+    .unwrap();
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -97,7 +103,10 @@ fn every_violation_shows_its_sample() {
         found.starts_with("mean entropy -0.5 in optimiser step 1"),
         "{found}"
     );
-    let found = message(|updates, _| updates.changes[1].1 = 0.0);
+    let found = message(|updates, experience| {
+        updates.changes[1].1 = 0.0;
+        experience.returns[0] += 1.0;
+    });
     assert!(
         found.contains("weights of the value model") && found.ends_with(ROW_0),
         "{found}"
