@@ -13,7 +13,7 @@ const fail = (event, what, next) => (reason) =>
   );
 
 // Held as long as this worker lives: the page waits for it, and so learns of a death that nothing else tells.
-navigator.locks?.request(location.hash.slice(1) || "rllr-worker", () => new Promise(() => {}));
+navigator.locks?.request(self.name || "rllr-worker", () => new Promise(() => {}));
 
 addEventListener("unhandledrejection", ({ reason }) =>
   fail("broken", "The computing program broke.", "Try again: that starts a fresh program.")(reason),

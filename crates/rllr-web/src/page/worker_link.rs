@@ -43,11 +43,11 @@ impl WorkerLink {
         let lock = format!("rllr-worker-{}-{}", js_sys::Date::now(), js_sys::Math::random());
         // The build in the address: a cache never mixes the files of two builds.
         let build = format!(
-            "{LOADER}?build={}-{}#{lock}",
+            "{LOADER}?build={}-{}",
             env!("CARGO_PKG_VERSION"),
             crate::COMMIT.unwrap_or_default()
         );
-        let worker = Worker::new(&build).map_err(|error| message(&error))?;
+        let worker = named_worker(&build, &lock).map_err(|error| message(&error))?;
 
         let is_wanted = Rc::new(Cell::new(true));
         let on_checkpoint: OnCheckpoint = Rc::new(RefCell::new(Box::new(drop)));
@@ -133,6 +133,16 @@ impl Drop for WorkerLink {
         self.worker.set_onmessageerror(None);
         self.worker.terminate();
     }
+}
+
+/// Starts a worker under a name, which it knows. In the address the name would be lost: a worker whose file comes out of
+/// the service worker's cache has the address that the file was kept under.
+fn named_worker(address: &str, name: &str) -> Result<Worker, JsValue> {
+    let constructor: Function = Reflect::get(&js_sys::global(), &"Worker".into())?.dyn_into()?;
+    let options = js_sys::Object::new();
+    Reflect::set(&options, &"name".into(), &name.into())?;
+    let arguments = js_sys::Array::of2(&address.into(), &options);
+    Reflect::construct(&constructor, &arguments)?.dyn_into()
 }
 
 /// Waits for the lock that a worker holds as long as it lives. Browsers without locks, and pages over plain HTTP, learn of
