@@ -28,6 +28,7 @@ mod mixed_score;
 mod stratified_score;
 mod exact_label;
 mod length_penalty;
+mod unparsable;
 mod score_normalization;
 mod kl;
 mod token_rewards;
@@ -52,3 +53,4 @@ pub use score_normalization::{
 };
 pub use stratified_score::{Stratification, StratificationError, prompt_weight, stratified_scores};
 pub use token_rewards::{EmptyResponse, ScorePosition, token_rewards};
+pub use unparsable::UnparsableResponse;

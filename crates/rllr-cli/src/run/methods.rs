@@ -201,6 +201,7 @@ impl Ready<'_> {
         }
         let mut settings = json!({
             "ppo": self.comparison.ppo_config(method), "ppo_steps": recipe.ppo_steps,
+            "unparsable": recipe.unparsable,
             "training": recipe.training,
         });
         if method == Method::RllrMixed {

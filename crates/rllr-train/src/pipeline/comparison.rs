@@ -263,6 +263,7 @@ impl<'a> Comparison<'a> {
         let trainer = PpoTrainer::new(models, config, total_steps)?;
         let judge = Judge {
             reward,
+            unparsable: recipe.unparsable,
             label_model: rewards.label.map(|model| &model.models),
             rationale_model: rewards.rationale.map(|model| &model.models),
             tokenizer: self.tokenizer,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rllr_model::tokenizer::SpecialTokens;
 use rllr_model::{Tokenizer, TokenizerError};
-use rllr_reward::{Part, Reward, RewardError, ScoreParts, Verdict};
+use rllr_reward::{Part, Reward, RewardError, ScoreParts, UnparsableResponse, Verdict};
 use rllr_task::{Answer, Label, Metric, ResponseFormat};
 
 use crate::micro_batching::MicroBatching;
@@ -21,6 +21,8 @@ use crate::workers::{OneByOne, Workers};
 pub struct Judge<'a> {
     /// What the policy is rewarded for.
     pub reward: Reward,
+    /// What a response without a label earns from reward models. The rule has an answer of its own.
+    pub unparsable: UnparsableResponse,
     /// The label-sensitive reward model.
     pub label_model: Option<&'a RewardModels>,
     /// The rationale-sensitive reward model.
@@ -101,10 +103,11 @@ impl Judge<'_> {
         let labels: Vec<Option<Label>> = answered
             .map(|(text, gold)| Some(Answer::parse(text, gold.task, self.format).ok()?.label()))
             .collect();
-        let verdicts = labels
+        let verdicts: Vec<Verdict> = labels
             .iter()
             .zip(gold)
-            .map(|(found, gold)| verdict(*found, *gold));
+            .map(|(found, gold)| verdict(*found, *gold))
+            .collect();
         let parts = ScoreParts {
             label_scores: self
                 .part(workers, Part::LabelScores, self.label_model, responses)
@@ -112,10 +115,14 @@ impl Judge<'_> {
             rationale_scores: self
                 .part(workers, Part::RationaleScores, self.rationale_model, responses)
                 .await?,
-            verdicts: Some(verdicts.collect()),
+            verdicts: Some(verdicts.clone()),
         };
+        let scores = self.reward.scores(&parts, group_size)?;
         Ok(Judged {
-            scores: self.reward.scores(&parts, group_size)?,
+            scores: match self.reward {
+                Reward::ExactLabel => scores,
+                _ => self.unparsable.apply(&scores, &verdicts),
+            },
             parts,
             texts,
             label_counts: label_counts(&labels, gold),

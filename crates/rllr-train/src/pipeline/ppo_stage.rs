@@ -133,6 +133,7 @@ impl Stage for PpoStage<'_> {
         let tokens = self.questions.iter().flat_map(|question| question.prompt.clone());
         keys.extend(data_keys(self.questions.len(), tokens));
         keys.insert("reward".to_owned(), format!("{:?}", self.judge.reward));
+        keys.insert("unparsable".to_owned(), format!("{:?}", self.judge.unparsable));
         keys.insert("total_steps".to_owned(), self.total_steps.to_string());
         keys
     }

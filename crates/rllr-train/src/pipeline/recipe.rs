@@ -3,6 +3,7 @@
 use rllr_eval::AnsweringConfig;
 use rllr_model::tokenizer::BpeTrainingConfig;
 use rllr_model::{CausalLmConfig, LoraConfig};
+use rllr_reward::UnparsableResponse;
 use serde::{Deserialize, Serialize};
 
 use crate::actor_critic::{CriticKind, ReferenceKind};
@@ -52,6 +53,9 @@ pub struct Recipe {
     pub rationale_reward: RewardConfig,
     /// Where RLLR-mixed caps the label reward: the paper's λ. Default the median of held-out chosen answers.
     pub label_threshold: LabelThreshold,
+    /// What a response without a label earns from reward models, which were never shown one. Default what they say, as
+    /// in the released code of RLLR.
+    pub unparsable: UnparsableResponse,
     /// PPO with a value model.
     pub ppo: PpoConfig,
     /// Group relative policy optimisation.
@@ -239,6 +243,7 @@ impl Default for Recipe {
             label_reward: reward.clone(),
             rationale_reward: reward,
             label_threshold: LabelThreshold::Quantile(0.5),
+            unparsable: UnparsableResponse::Keep,
             ppo: ppo(),
             grpo: grpo(),
             ppo_steps: 60,

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rllr_model::tokenizer::{BpeTrainingConfig, SpecialTokens, train_byte_level_bpe};
 use rllr_model::{CausalLm, HeadInitialization, Tokenizer, initial_weights};
-use rllr_reward::{Reward, Verdict};
+use rllr_reward::{Reward, UnparsableResponse, Verdict};
 use rllr_task::generate::{TaskKind, generate};
 use rllr_task::pairs::PairKind;
 use rllr_task::{Answer, Example, ResponseFormat, Task, Tasks};
@@ -83,6 +83,7 @@ impl Fixture {
     fn judge<'a>(&'a self, reward: Reward, model: Option<&'a RewardModels>) -> Judge<'a> {
         Judge {
             reward,
+            unparsable: UnparsableResponse::Keep,
             label_model: model,
             rationale_model: model,
             tokenizer: &self.tokenizer,
@@ -243,6 +244,18 @@ fn responses_are_judged_by_rule_and_by_model() {
     for (found, expected) in judged.scores.iter().zip(&scores) {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
+    // An answer that a reward model was never shown; the rule has its own word for it.
+    for (reward, last) in [(Reward::Label, -5.0), (Reward::ExactLabel, -3.0)] {
+        let mut strict = fixture.judge(reward, Some(&model));
+        strict.unparsable = UnparsableResponse::Replace(-5.0);
+        let found = pollster::block_on(strict.judge(&responses, &[gold; 3], 1)).unwrap();
+        assert_eq!(found.scores[2], last, "{reward:?}");
+        if reward == Reward::Label {
+            assert_eq!(found.scores[..2], judged.scores[..2]);
+            assert_eq!(found.parts, judged.parts, "parts are logged as they are");
+        }
+    }
+
     let missing = fixture.judge(Reward::Label, None);
     let error = pollster::block_on(missing.judge(&responses, &[gold; 3], 1)).unwrap_err();
     assert!(error.to_string().contains("LabelScores"), "{error}");

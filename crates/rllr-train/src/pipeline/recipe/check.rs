@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use rllr_reward::UnparsableResponse;
+
 use super::{LabelThreshold, Recipe, Training};
 use crate::actor_critic::{CriticKind, ReferenceKind};
 use crate::optimization::SettingError;
@@ -66,6 +68,11 @@ impl Recipe {
         let is_reinforced = self.compare.methods.iter().any(|method| method.is_reinforced());
         if is_reinforced && self.data.prompts == 0 {
             return wrong("data.prompts", &0, "at least 1 for reinforcement learning");
+        }
+        if let UnparsableResponse::Replace(score) = self.unparsable
+            && !score.is_finite()
+        {
+            return wrong("unparsable.replace", &score, "a finite number");
         }
         match self.label_threshold {
             LabelThreshold::Quantile(quantile) if !(0.0..=1.0).contains(&quantile) => {
