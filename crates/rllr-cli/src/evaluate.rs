@@ -10,6 +10,7 @@ use rllr_eval::{AnswerMode, Answering, AnsweringConfig, AnsweringError, Evaluati
 use rllr_model::{CausalLm, LoraAdapter, PeftAdapter, Tokenizer};
 use serde::Serialize;
 
+use crate::answering::SideBySide;
 use crate::data::load::{DataSource, Loaded, Part, bad_input};
 use crate::data::output::{percent, print_json, table, write_json_lines, write_whole};
 use crate::devices::{self, DeviceName};
@@ -96,6 +97,8 @@ struct Loaders {
     model: CausalLm,
     adapter: Option<LoraAdapter>,
     tokenizer: Tokenizer,
+    /// Where all of them are.
+    device: Device,
 }
 
 /// Evaluates a model.
@@ -187,6 +190,7 @@ fn load(args: &EvalArgs, device: &Device) -> anyhow::Result<Loaders> {
         model: directory.load(device)?,
         adapter,
         tokenizer,
+        device: device.clone(),
     })
 }
 
@@ -209,7 +213,7 @@ fn measure(
     };
     let positions = answerer.model.decoder().max_positions();
     let at = |error: AnsweringError| bad_input(format!("task {}: {error}", part.name()));
-    let mut answering =
+    let answering =
         Answering::new(task, &answerer.tokenizer, &part.examples, positions, &config).map_err(at)?;
     let lm = match &answerer.adapter {
         Some(adapter) => answerer.model.with_adapter(adapter),
@@ -217,11 +221,13 @@ fn measure(
     };
     let decoding = lm.for_decoding();
     let start = Instant::now();
+    let mut answering = SideBySide::new(answering, &answerer.device);
     let (mut done, total) = answering.progress();
     while done < total {
-        pollster::block_on(answering.step(decoding.as_lm()))?;
+        answering.step(decoding.as_lm())?;
         (done, _) = answering.progress();
     }
+    let answering = answering.finish();
     let seconds = start.elapsed().as_secs_f64();
     let predictions = answering.predictions();
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);

@@ -179,6 +179,60 @@ impl<'a> Answering<'a> {
         })
     }
 
+    /// What is not answered yet, in so many parts, for programs that have threads; [`Answering::join`] puts them together.
+    ///
+    /// Batches are dealt in turn and stay what they are, so the answers do too.
+    #[must_use]
+    pub fn divide(self, count: usize) -> Vec<Self> {
+        let count = count.max(1);
+        let mut parts = vec![
+            Self {
+                task: self.task,
+                tokenizer: self.tokenizer,
+                config: self.config.clone(),
+                questions: Vec::new(),
+                done: 0,
+                predictions: vec![None; self.predictions.len()],
+                new_tokens: 0,
+            };
+            count
+        ];
+        // What is answered stays with the first.
+        let (answered, open) = self.questions.split_at(self.done);
+        parts[0].questions = answered.to_vec();
+        parts[0].done = self.done;
+        parts[0].new_tokens = self.new_tokens;
+        parts[0].predictions = self.predictions;
+        for (number, batch) in open.chunks(self.config.batch_size).enumerate() {
+            parts[number % count].questions.extend_from_slice(batch);
+        }
+        parts
+    }
+
+    /// The parts that [`Answering::divide`] made, with what was answered since.
+    ///
+    /// # Panics
+    ///
+    /// Without a part.
+    #[must_use]
+    pub fn join(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().expect("at least one part");
+        let mut open = whole.questions.split_off(whole.done);
+        for mut part in parts {
+            open.extend(part.questions.split_off(part.done));
+            whole.done += part.done;
+            whole.new_tokens += part.new_tokens;
+            whole.questions.extend(part.questions);
+            for (found, more) in whole.predictions.iter_mut().zip(part.predictions) {
+                *found = found.take().or(more);
+            }
+        }
+        open.sort_by_key(|question| question.prompt.len());
+        whole.questions.extend(open);
+        whole
+    }
+
     /// How many examples are answered, and how many there are.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use rllr_eval::{Answering, Evaluation};
+use rllr_eval::Evaluation;
 use rllr_model::CausalLm;
 use rllr_train::pipeline::{Comparison, Method, Split};
 use serde::{Deserialize, Serialize};
 
 use super::driver::Driver;
+use crate::answering::SideBySide;
 use crate::data::load::bad_input;
 use crate::data::output::write_json_lines;
 use crate::data::rows::read_rows;
@@ -63,11 +64,13 @@ pub fn answer(
                 continue;
             }
             let answering = comparison.answering(method, examples, split);
-            let mut answering = answering.map_err(|error| bad_input(error.to_string()))?;
+            let answering = answering.map_err(|error| bad_input(error.to_string()))?;
+            let mut answering = SideBySide::new(answering, &driver.context.device);
             let start = Instant::now();
-            driver.pull("examples", &mut answering, Answering::progress, |answering| {
-                Ok(pollster::block_on(answering.step(decoding.as_lm()))?)
+            driver.pull("examples", &mut answering, SideBySide::progress, |answering| {
+                Ok(answering.step(decoding.as_lm())?)
             })?;
+            let answering = answering.finish();
             let seconds = start.elapsed().as_secs_f64();
             let predictions = answering.predictions();
             let file = format!("{}.{}.jsonl", examples.task.name, name(split));

@@ -58,6 +58,35 @@ fn answers_do_not_depend_on_the_batch() {
     }
 }
 
+/// Divided in the middle of the work, among more parts than there are batches; and put together before all is answered.
+#[wasm_bindgen_test(unsupported = test)]
+fn parts_answer_what_the_whole_would() {
+    let model = model(1024);
+    let examples = &TaskKind::SceneNli.test_examples()[..7];
+    let config = AnsweringConfig {
+        batch_size: 2,
+        max_new_tokens: 6,
+        ..AnsweringConfig::default()
+    };
+    let expected = answer(&model, examples, &config);
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get(&examples[0].task).unwrap();
+    let lm = model.without_adapter();
+    for count in [1, 2, 5] {
+        let mut answering = Answering::new(task, &tokenizer, examples, None, &config).unwrap();
+        pollster::block_on(answering.step(lm)).unwrap();
+        let mut parts = answering.divide(count);
+        assert_eq!(parts.len(), count);
+        pollster::block_on(parts[count - 1].step(lm)).unwrap();
+        let joined = Answering::join(parts);
+        let answered = if count == 5 { 2 } else { 4 };
+        assert_eq!(joined.progress(), (answered, 7), "{count} parts");
+        assert_eq!(joined.predictions().len(), answered);
+        let all = pollster::block_on(joined.run(lm)).unwrap();
+        assert_eq!(all, expected, "{count} parts");
+    }
+}
+
 /// The same from the logits of each prompt with each answer, read whole.
 #[wasm_bindgen_test(unsupported = test)]
 fn likelihoods_are_those_of_the_whole_answers() {
