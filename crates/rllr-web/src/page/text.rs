@@ -254,3 +254,8 @@ pub fn version() -> String {
         None => format!("{version}, commit not recorded"),
     }
 }
+
+/// Read aloud around removed words.
+pub const REMOVED: &str = "removed: ";
+/// Read aloud around added words.
+pub const ADDED: &str = "added: ";

@@ -108,7 +108,7 @@ fn OwnModel(store: EvaluateStore) -> impl IntoView {
         <DropPlace
             testid="evaluate-model-drop"
             hint=text::MODEL_DROP
-            on_files=move |files: Vec<_>| store.give_model(&files)
+            on_files={move |files: Vec<_>| store.give_model(&files)}
         />
         <p class="note" data-testid="evaluate-own-model" aria-live="polite">{about}</p>
     }
