@@ -2,10 +2,12 @@
 //!
 //! The sentences of the worker (self-check rows, its failures) come from the worker.
 
+mod kept;
 mod live;
 mod problems;
 mod reward;
 
+pub use kept::*;
 pub use live::*;
 pub use problems::*;
 pub use reward::*;
