@@ -1,7 +1,8 @@
 // The curves: a thin binding to uPlot. It knows numbers, colours and dashes, no sentences: labels are arguments.
 
 globalThis.rllrChart = {
-  /** Draws lines into `element`; the returned object takes the data. `styles` name a line's colour and dashes below. */
+  /** Draws lines into `element`; the returned object takes the data. `styles` name a line's colour and dashes
+   *  below; "recorded" behind a name means the recorded run. */
   create(element, stepLabel, labels, styles, isShaded) {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     let data = [[], ...labels.map(() => [])];
@@ -16,6 +17,8 @@ globalThis.rllrChart = {
       truth: { colour: "--ink", dash: [2, 3] },
       level: { colour: "--muted", dash: [1, 4] },
     };
+    // Of the recorded run, behind: the same colours, thin, with dots between.
+    const recorded = { ordinary: [2, 4], "label-sensitive": [8, 3, 2, 3], truth: [1, 3], level: [1, 6] };
 
     const draw = () => {
       plot?.destroy();
@@ -28,8 +31,10 @@ globalThis.rllrChart = {
         ticks: { stroke: colour("--line"), width: 1 },
       };
       const line = (label, index) => {
-        const { colour: name, dash } = strokes[styles[index]];
-        return { label, stroke: colour(name), dash, width: 2, spanGaps: true, points: { size: 4 }, value: (_, value) => value?.toFixed(3) ?? "–" };
+        const [style, isRecorded] = styles[index].split(" ");
+        const { colour: name, dash: own } = strokes[style];
+        const [dash, width] = isRecorded ? [recorded[style], 1] : [own, 2];
+        return { label, stroke: colour(name), dash, width, spanGaps: true, points: isRecorded ? { show: false } : { size: 4 }, value: (_, value) => value?.toFixed(3) ?? "–" };
       };
       const options = {
         ...size(),

@@ -9,6 +9,10 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use rllr_tests::browser::{Page, Surroundings, dist_or_skip};
 
+#[path = "page/kept.rs"]
+mod kept;
+#[path = "page/keyboard.rs"]
+mod keyboard;
 #[path = "page/live.rs"]
 mod live;
 #[path = "page/recovery.rs"]

@@ -4,13 +4,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::rc::Rc;
 
 use burn::tensor::Device;
+use clap::Parser as _;
+use rllr_cli::page_run::PageRunFile;
 use rllr_tests::record_run::{Talk, record};
 use rllr_train::{CheckpointStore, MemoryStore, StoreError};
-use rllr_web::live::{LiveEvent, LiveSettings, RecordedRun, StageName, TaskChoice};
+use rllr_web::kept_run::{AboutRun, Files, KEPT_FORMAT, KeptCheckpoint, KeptRun};
+use rllr_web::live::{
+    AnsweredInput, LiveEvent, LiveSettings, ModelAnswer, RecordedRun, ScoredAnswer, StageName, TaskChoice,
+};
+use rllr_web::protocol::DeviceChoice;
 use rllr_web::story::{Flow, Inspecting, Observer, StoryError, run};
+use serde_json::json;
 
 /// Every stage computes; nothing is learned.
 fn tiny() -> LiveSettings {
@@ -85,6 +94,7 @@ impl CheckpointStore for OfStage {
 /// Stops the run at the first event of its choice.
 struct Breaks<F> {
     events: Vec<LiveEvent>,
+    model: Files,
     here: F,
 }
 
@@ -94,18 +104,32 @@ impl<F: Fn(&LiveEvent) -> bool> Observer for Breaks<F> {
         self.events.push(event);
         if is_here { Flow::Stop } else { Flow::GoOn }
     }
+
+    fn model(&mut self, files: Files) {
+        self.model = files;
+    }
 }
 
 /// Runs until `here`, and returns what was told.
 fn run_until(kept: &Kept, inspecting: Inspecting, here: impl Fn(&LiveEvent) -> bool) -> Vec<LiveEvent> {
+    observed_until(&tiny(), kept, inspecting, here).events
+}
+
+fn observed_until<F: Fn(&LiveEvent) -> bool>(
+    settings: &LiveSettings,
+    kept: &Kept,
+    inspecting: Inspecting,
+    here: F,
+) -> Breaks<F> {
     let mut observer = Breaks {
         events: Vec::new(),
+        model: Files::new(),
         here,
     };
     let stores = |stage| OfStage(kept.clone(), stage);
-    let ended = pollster::block_on(run(&tiny(), &Device::flex(), stores, inspecting, &mut observer));
+    let ended = pollster::block_on(run(settings, &Device::flex(), stores, inspecting, &mut observer));
     assert!(matches!(ended, Ok(()) | Err(StoryError::Stopped)), "{ended:?}");
-    observer.events
+    observer
 }
 
 fn is_step(event: &LiveEvent, of: StageName, number: usize) -> bool {
@@ -190,6 +214,129 @@ fn a_run_that_breaks_three_times_ends_as_an_undisturbed_one() {
     });
     assert_eq!(first, Some(4), "it goes on after the checkpoint of step 3");
     assert_eq!(told.last(), Some(&LiveEvent::Answered(undisturbed.clone())));
+}
+
+#[derive(clap::Parser)]
+struct Native {
+    #[command(flatten)]
+    arguments: rllr_cli::evaluate::EvalArgs,
+}
+
+/// What `rllr eval` lets a model answer to these texts.
+fn native_responses(model: &str, data: &Path) -> Vec<String> {
+    let predictions = data.with_extension("predictions");
+    let [data, out] = [data, predictions.as_path()].map(|path| path.display().to_string());
+    let arguments = [
+        "eval",
+        "--model",
+        model,
+        "--data",
+        &data,
+        "--predictions",
+        &out,
+        // As many as the run's answers have.
+        "--max-new-tokens",
+        "40",
+        "--quiet",
+    ];
+    let arguments = Native::try_parse_from(arguments).unwrap().arguments;
+    rllr_cli::evaluate::run(&arguments).unwrap();
+    let lines = fs::read_to_string(&predictions).unwrap();
+    let response = |line: &str| -> String {
+        let prediction: serde_json::Value = serde_json::from_str(line).unwrap();
+        prediction["response"].as_str().unwrap().to_owned()
+    };
+    lines.lines().map(response).collect()
+}
+
+/// What the page would save of a run.
+fn saved(kept: &Kept, model: Files) -> KeptRun {
+    let newest = |(stage, store): (&StageName, &MemoryStore)| {
+        let (name, files) = store.checkpoints.last_key_value().unwrap();
+        let (name, files) = (name.clone(), files.clone());
+        (*stage, KeptCheckpoint { name, files })
+    };
+    KeptRun {
+        about: AboutRun {
+            format: KEPT_FORMAT,
+            commit: String::new(),
+            begun_ms: 0.0,
+            device: DeviceChoice::Cpu,
+            settings: tiny(),
+        },
+        events: Vec::new(),
+        model,
+        checkpoints: kept.0.borrow().iter().map(newest).collect(),
+    }
+}
+
+/// The file that the page saves has three language models; `rllr eval` lets each answer what it answered in the run.
+#[test]
+fn the_program_reads_the_models_of_a_saved_run() {
+    // Enough to write words, and other ones after reinforcement learning.
+    let settings = LiveSettings {
+        demonstrations: 64,
+        sft_epochs: 12,
+        ppo_steps: 2,
+        ppo_learning_rate: 0.01,
+        hidden_size: 32,
+        ..tiny()
+    };
+    let kept = Kept::default();
+    let observed = observed_until(&settings, &kept, Inspecting::Now, |_| false);
+    let Some(LiveEvent::Answered(answers)) = observed.events.last() else {
+        panic!("the last event is {:?}", observed.events.last());
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.tar");
+    fs::write(&file, saved(&kept, observed.model).into_tar()).unwrap();
+    let data = folder.path().join("texts.jsonl");
+    let labels = ["negative", "positive"];
+    let line = |(id, input): (usize, &AnsweredInput)| {
+        let (text, label) = (&input.text, labels[input.gold]);
+        let line = json!({ "id": id.to_string(), "task": "film_sentiment", "text": text, "label": label });
+        format!("{line}\n")
+    };
+    let lines: String = answers.inputs.iter().enumerate().map(line).collect();
+    fs::write(&data, lines).unwrap();
+
+    let of = |answer: fn(&ModelAnswer<ScoredAnswer>) -> &ScoredAnswer| -> Vec<String> {
+        let answers = answers.inputs.iter().map(|input| answer(&input.answers));
+        answers.map(|answer| answer.response.clone()).collect()
+    };
+    let file = file.display();
+    let label_sensitive = of(|answers| &answers.label_sensitive);
+    assert_ne!(
+        label_sensitive,
+        of(|answers| &answers.sft),
+        "else nothing is told apart"
+    );
+    assert_ne!(
+        label_sensitive,
+        of(|answers| &answers.ordinary),
+        "else nothing is told apart"
+    );
+    assert_eq!(
+        native_responses(&format!("{file}#sft"), &data),
+        of(|answers| &answers.sft)
+    );
+    assert_eq!(
+        native_responses(&format!("{file}#ordinary-ppo"), &data),
+        of(|answers| &answers.ordinary)
+    );
+    assert_eq!(
+        native_responses(&format!("{file}#label-ppo"), &data),
+        label_sensitive
+    );
+    assert_eq!(
+        native_responses(&file.to_string(), &data),
+        label_sensitive,
+        "the default"
+    );
+    let unknown = PageRunFile::parse(&format!("{file}#label-reward"))
+        .unwrap()
+        .unpack();
+    assert!(unknown.unwrap_err().to_string().contains("expected label-reward"));
 }
 
 #[test]

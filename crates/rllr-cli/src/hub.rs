@@ -26,6 +26,7 @@ use hf_hub::{Cache, Repo, RepoType};
 use rllr_model::TokenizerFiles;
 
 use crate::data::load::bad_input;
+use crate::page_run::PageRunFile;
 use name::HubName;
 
 /// What `--data` has before a name of the hub.
@@ -63,13 +64,17 @@ impl std::fmt::Debug for Hub {
     }
 }
 
-/// The local directory of a model: a directory as it is, else a name of the hub, `org/name` or `org/name@revision`.
+/// The local directory of a model: a directory as it is; one unpacked from a file of the page, `FILE.tar` or
+/// `FILE.tar#STAGE` (see [`page_run`](crate::page_run)); else a name of the hub, `org/name` or `org/name@revision`.
 ///
 /// # Errors
 ///
 /// [`ExitError::BadInput`](crate::exit::ExitError) when neither exists, and otherwise when it cannot be downloaded.
 pub fn model_directory(given: &Path) -> anyhow::Result<PathBuf> {
     let text = given.to_string_lossy();
+    if let Some(file) = PageRunFile::parse(&text) {
+        return file.unpack();
+    }
     match HubName::parse(&text) {
         // A directory has precedence, as in transformers.
         Some(name) if !given.exists() => Hub::from_env()?.model(&name),

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod report;
 pub mod rationales;
 pub mod hub;
+pub mod page_run;
 pub mod checkpoint_directory;
 pub mod sinks;
 pub mod doctor;

@@ -194,6 +194,30 @@ pub(crate) async fn read(
 ) -> Result<(Manifest, Restored), CheckpointError> {
     let manifest = read_manifest(store, name).await?;
     check_config(name, &manifest.config, config)?;
+    let restored = read_restored(store, name, &manifest).await?;
+    Ok((manifest, restored))
+}
+
+/// A whole checkpoint, whatever its settings, if nothing of it is damaged: for those who want its models and train no
+/// further.
+///
+/// # Errors
+///
+/// [`CheckpointError`] for one that is missing, damaged or of another format.
+pub async fn read_checkpoint(
+    store: &impl CheckpointStore,
+    name: &str,
+) -> Result<(Manifest, Restored), CheckpointError> {
+    let manifest = read_manifest(store, name).await?;
+    let restored = read_restored(store, name, &manifest).await?;
+    Ok((manifest, restored))
+}
+
+async fn read_restored(
+    store: &impl CheckpointStore,
+    name: &str,
+    manifest: &Manifest,
+) -> Result<Restored, CheckpointError> {
     let mut files = Vec::new();
     for file in [WEIGHTS, OPTIMIZER, STATE] {
         let bytes = read_file(store, name, file).await?;
@@ -207,8 +231,7 @@ pub(crate) async fn read(
         }
         files.push(bytes);
     }
-    let restored = Restored::read(&files[0], &files[1], &files[2])?;
-    Ok((manifest, restored))
+    Restored::read(&files[0], &files[1], &files[2])
 }
 
 /// A file that a whole checkpoint must have.

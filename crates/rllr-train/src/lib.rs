@@ -97,7 +97,7 @@ pub use actor_critic::{
 };
 pub use advantage::{Advantages, GaeConfig, gae, gae_skip_masked};
 pub use batch_plan::{BatchOrder, BatchPlan, padding_share};
-pub use checkpoint::{CHECKPOINT_FORMAT, ConfigKeys, FileCheck, Manifest, config_keys};
+pub use checkpoint::{CHECKPOINT_FORMAT, ConfigKeys, FileCheck, Manifest, config_keys, read_checkpoint};
 pub use checkpoint_error::{CheckpointError, StoreError};
 pub use checkpoint_store::{CheckpointStore, MemoryStore};
 pub use checkpointing::{Checkpointing, DecoderPass, gradients};

@@ -7,6 +7,7 @@
 //! The parts that need neither a browser nor Burn also compile natively, for their tests.
 
 pub mod delivery;
+pub mod kept_run;
 pub mod live;
 pub mod protocol;
 pub mod settings;
@@ -16,6 +17,8 @@ pub mod story;
 
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
+#[cfg(target_arch = "wasm32")]
+pub mod opfs;
 #[cfg(target_arch = "wasm32")]
 pub mod probe;
 

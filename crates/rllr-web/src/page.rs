@@ -20,6 +20,8 @@ pub mod reward;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod app;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
+mod kept;
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod store;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod worker_link;

@@ -40,7 +40,8 @@ pub enum Request {
     },
     /// Run the whole method. Answered by [`Event::Live`]s, then [`Event::Completed`].
     ///
-    /// Checkpoints that were sent before, as objects beside these messages, are gone on from.
+    /// Checkpoints that were sent before, as objects beside these messages, are gone on from; and what the run told
+    /// before is kept with them.
     Run {
         /// Where to compute.
         device: DeviceChoice,
@@ -50,6 +51,8 @@ pub enum Request {
         spent_ms: f64,
         /// Whether the page knows already what the reward models say, from before a break.
         inspected: bool,
+        /// When the run began, in milliseconds since 1970.
+        begun_ms: f64,
     },
     /// Make one step of a held run, and hold it again. Answered by [`Event::Resumed`] and [`Event::Paused`].
     StepOnce,
@@ -119,6 +122,10 @@ pub enum Event {
         /// What happened.
         happened: LiveEvent,
     },
+    /// The last checkpoint is kept by the browser, so that a reload of the page can go on from it.
+    Kept,
+    /// The last checkpoint is kept in the page alone. The run goes on.
+    NotKept(Failure),
     /// The run of the whole method is done.
     Completed,
     /// The run is held.

@@ -23,7 +23,8 @@ mod scoring;
 
 use burn::module::Module as _;
 use burn::tensor::Device;
-use rllr_model::{AdaptedLm, CausalLm};
+use rllr_model::tokenizer::ConfigDialect;
+use rllr_model::{AdaptedLm, CausalLm, CausalLmConfig, ModelHead, Tokenizer};
 use rllr_task::pairs::PairKind;
 use rllr_train::pipeline::{
     Comparison, MeasuredRewardModel, Method, RewardModelPair, RewardStage, Split, TaskExamples, fine_tuned,
@@ -31,6 +32,7 @@ use rllr_train::pipeline::{
 };
 use rllr_train::{CheckpointStore, Metrics, Stage};
 
+use crate::kept_run::Files;
 use crate::live::{LiveEvent, LiveSettings, StageName};
 
 pub use error::StoryError;
@@ -45,6 +47,9 @@ use stage::{Driven, HasPolicy as _};
 pub trait Observer {
     /// Takes the next event. The run waits for the answer.
     async fn tell(&mut self, event: LiveEvent) -> Flow;
+
+    /// Takes the files of a model beside its weights, which the checkpoints hold; before the first event.
+    fn model(&mut self, _files: Files) {}
 }
 
 /// Whether a run goes on.
@@ -104,6 +109,7 @@ pub async fn run<C: CheckpointStore>(
         floor: tasks[0].floor().ok().filter(|floor| floor.is_finite()),
     };
     let config = recipe.model.config(tokenizer.vocab_size());
+    observer.model(model_files(&config, &tokenizer));
     let comparison = Comparison {
         recipe: &recipe,
         tasks: &tasks,
@@ -118,6 +124,16 @@ pub async fn run<C: CheckpointStore>(
     };
     story.tell(began).await?;
     story.stages(base, inspecting).await
+}
+
+/// The files of a model in Hugging Face's layout, without its weights.
+fn model_files(config: &CausalLmConfig, tokenizer: &Tokenizer) -> Files {
+    let config = config.to_hugging_face(ModelHead::CausalLm, tokenizer.special_token_ids(), "float32");
+    let files = tokenizer.files(ConfigDialect::Transformers4).into_iter();
+    let files = files.map(|file| (file.name.to_owned(), file.bytes));
+    files
+        .chain([("config.json".to_owned(), config.into_bytes())])
+        .collect()
 }
 
 /// A run in progress.

@@ -8,6 +8,7 @@ mod checkpoints;
 mod devices;
 mod evaluate;
 mod failure;
+mod keeping;
 mod live;
 mod models;
 mod run;
@@ -55,6 +56,7 @@ async fn serve(mut requests: UnboundedReceiver<Request>, checkpoints: Checkpoint
                 settings,
                 spent_ms,
                 inspected,
+                begun_ms,
             } => {
                 let inspecting = if inspected {
                     Inspecting::WasTold
@@ -65,6 +67,7 @@ async fn serve(mut requests: UnboundedReceiver<Request>, checkpoints: Checkpoint
                     device,
                     settings,
                     spent_ms,
+                    begun_ms,
                     inspecting,
                 };
                 Ok(live::run(asked, &mut devices, &checkpoints, &mut requests).await)

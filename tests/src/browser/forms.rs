@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use fantoccini::Locator;
-use serde_json::Value;
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use serde_json::{Value, json};
 
 use super::Page;
 
@@ -92,14 +93,58 @@ impl Page {
     /// # Errors
     /// If nothing is saved.
     pub async fn saved(&self, testid: &str) -> Result<String> {
+        self.saved_as(testid, "blob.text()").await
+    }
+
+    /// Presses a button that saves a file, and returns its bytes.
+    ///
+    /// # Errors
+    /// If nothing is saved.
+    pub async fn saved_bytes(&self, testid: &str) -> Result<Vec<u8>> {
+        let hex = "blob.arrayBuffer().then((buffer) => {
+            let hex = '';
+            for (const byte of new Uint8Array(buffer)) hex += byte.toString(16).padStart(2, '0');
+            return hex;
+        })";
+        let hex = self.saved_as(testid, hex).await?;
+        let byte = |pair: &[u8]| -> Result<u8> { Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?) };
+        hex.as_bytes().chunks(2).map(byte).collect()
+    }
+
+    async fn saved_as(&self, testid: &str, what: &str) -> Result<String> {
         self.run_script("window.saved.length = 0").await?;
         self.click(testid).await?;
-        let script = "const done = arguments[arguments.length - 1];
-            Promise.all(window.saved.map((blob) => blob.text())).then(done);";
-        let saved: Value = self.run_async_script(script, Vec::new()).await?;
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+            Promise.all(window.saved.map((blob) => {what})).then(done);"
+        );
+        let saved: Value = self.run_async_script(&script, Vec::new()).await?;
         let text = saved.get(0).and_then(Value::as_str);
         text.map(str::to_owned)
             .with_context(|| format!("`{testid}` saved nothing"))
+    }
+
+    /// Lets the browser give the page so many bytes of storage; `None` for as many as it has.
+    ///
+    /// # Errors
+    /// If the browser refuses.
+    pub async fn limit_storage(&self, bytes: Option<u64>) -> Result<()> {
+        let mut params = json!({ "origin": self.address.trim_end_matches('/') });
+        if let Some(bytes) = bytes {
+            params["quotaSize"] = bytes.into();
+        }
+        self.dev_tools("Storage.overrideQuotaForOrigin", params).await
+    }
+
+    /// Presses one key, whatever has the focus: a file input takes [`Page::press`]' keys for a path.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn key(&self, value: char) -> Result<()> {
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        Ok(self.client.perform_actions(keys).await?)
     }
 
     /// Loads the page again, as a second visit would.

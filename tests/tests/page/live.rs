@@ -90,26 +90,42 @@ async fn a_run_on_the_cpu_learns_and_fills_every_panel() -> Result<()> {
     );
 
     page.click("part-ppo").await?;
+    // At the end the recorded run lies behind: two more lines, over its own 24 steps.
+    assert!(page.text("overlaid").await?.contains("other settings"));
     let kl = page.chart("kl").await?;
-    let steps: Vec<Option<f64>> = kl.iter().map(|row| row[0]).collect();
+    let (live, further) = kl.split_at(3);
+    let steps: Vec<Option<f64>> = live.iter().map(|row| row[0]).collect();
     assert_eq!(steps, [Some(1.0), Some(2.0), Some(3.0)]);
     assert!(
-        kl.iter().all(|row| row[1].is_some() && row[2].is_some()),
-        "both runs have every step: {kl:?}"
+        live.iter().all(|row| row[1].is_some() && row[2].is_some()),
+        "both policies have every step: {kl:?}"
     );
+    assert!(
+        kl.iter()
+            .all(|row| row.len() == 5 && row[3].is_some() && row[4].is_some()),
+        "both recorded policies have every step: {kl:?}"
+    );
+    assert!(further.len() == 21 && further.iter().all(|row| row[1].is_none() && row[2].is_none()));
+    let legend = page.run_script(
+        "return [...document.querySelectorAll('[data-testid=chart-kl] .u-label')].map(label => label.textContent).join()",
+    );
+    let legend = legend.await?.to_string();
+    assert!(legend.matches("recorded").count() == 2, "{legend}");
     // Both begin as the same model.
     assert!(kl[0][1].is_some_and(|kl| kl.abs() < 0.05), "{kl:?}");
 
     // Two labels now, where the recorded run has four.
     assert!(page.exists("matrix-label-1-1").await? && !page.exists("matrix-label-2-2").await?);
     assert!(page.exists("answer-label").await?);
+    page.screenshot("trained-on-cpu").await?;
     page.click("source-recorded").await?;
     assert!(
         page.exists("matrix-label-2-2").await?,
         "the recorded run can be looked at again"
     );
+    assert!(!page.exists("overlaid").await?, "alone");
+    assert!(page.chart("kl").await?.iter().all(|row| row.len() == 3));
     assert_eq!(page.console_errors().await?, [""; 0]);
-    page.screenshot("trained-on-cpu").await?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use rllr_train::plan::{ComparisonRows, PlannedModel, StageRows, TrainedPart, com
 use super::data::Examples;
 use super::{RunArgs, groups};
 use crate::devices;
+use crate::hub;
 use crate::model_directory::ModelDirectory;
 use crate::plan::{PlanForm, measured_speed, print_plan};
 use crate::stages::Talk;
@@ -87,7 +88,7 @@ fn known(
     tasks: &[String],
 ) -> anyhow::Result<(CausalLmConfig, Known)> {
     let config = match model {
-        Some(path) => ModelDirectory::open(path)?.config()?,
+        Some(path) => ModelDirectory::open(&hub::model_directory(path)?)?.config()?,
         None => recipe.model.config(recipe.tokenizer.vocab_size),
     };
     let most = max_tokens(recipe, &config);

@@ -12,11 +12,11 @@ use super::permalink;
 use super::store::Store;
 use super::try_it::view::TryItPanel;
 
+mod device_panel;
+
 mod live;
 
 mod reward;
-
-mod device_panel;
 
 mod check_panel;
 
@@ -40,12 +40,12 @@ fn App() -> impl IntoView {
     keep_address_up_to_date(store);
     let models = EvaluateStore::new();
     view! {
+        <device_panel::DevicePanel store/>
         <live::RunPanel store/>
         <reward::RewardPanels store/>
-        <device_panel::DevicePanel store/>
-        <check_panel::CheckPanel store/>
         <EvaluatePanel store=models webgpu=store.webgpu/>
         <TryItPanel store=models/>
+        <check_panel::CheckPanel store/>
     }
 }
 

@@ -15,7 +15,7 @@ pub mod tasks;
 pub mod text;
 
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
-mod files;
+pub(in crate::page) mod files;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub(in crate::page) mod store;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]

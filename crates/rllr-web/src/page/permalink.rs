@@ -140,19 +140,58 @@ mod tests {
         assert_eq!(link.ignored[0].part.chars().count(), 80);
     }
 
-    proptest! {
-        #[test]
-        fn what_is_written_reads_back(
-            hidden in 1..=16_usize, layers in 1..=8_usize, demonstrations in 16..=4_000_usize,
-            ppo_steps in 1..=500_usize, ppo_learning_rate in 1e-6..=0.01_f64, kl_coef in 0.0..=10.0_f64,
-            seed in 0..(1_u64 << 53),
-        ) {
-            let settings = LiveSettings {
-                hidden_size: 16 * hidden, layers, demonstrations, ppo_steps, ppo_learning_rate, kl_coef, seed,
+    /// Any settings that are allowed: each of the fields has any of its values.
+    fn any_settings() -> impl Strategy<Value = LiveSettings> {
+        let words = |field: Field| prop::sample::select(field.words().expect("a choice of words"));
+        let choices = (words(Field::Task), words(Field::Level), words(Field::LabelPairs));
+        let data = (0..1_u64 << 53, 16..=4_000_usize, 8..=1_000_usize);
+        let model = (1..=16_usize, 1..=8_usize);
+        let passes = (1..=50_usize, 1..=10_usize, 1..=500_usize, 4..=256_usize);
+        let numbers = (1e-5..=0.1_f64, 1e-5..=0.1_f64, 1e-6..=0.01_f64, 0.0..=10.0_f64);
+        (choices, data, model, passes, numbers).prop_map(|(choices, data, model, passes, numbers)| {
+            let mut settings = LiveSettings {
+                seed: data.0,
+                demonstrations: data.1,
+                held_out: data.2,
+                hidden_size: 16 * model.0,
+                layers: model.1,
+                sft_epochs: passes.0,
+                reward_epochs: passes.1,
+                ppo_steps: passes.2,
+                ppo_batch_size: passes.3,
+                sft_learning_rate: numbers.0,
+                reward_learning_rate: numbers.1,
+                ppo_learning_rate: numbers.2,
+                kl_coef: numbers.3,
                 ..LiveSettings::default()
             };
+            for (field, word) in [
+                (Field::Task, choices.0),
+                (Field::Level, choices.1),
+                (Field::LabelPairs, choices.2),
+            ] {
+                settings.set(field, word).expect("a word of the list");
+            }
+            settings
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(settings in any_settings()) {
+            prop_assert_eq!(settings.validate(), Ok(()), "the strategy makes what is allowed");
             let link = read(&write(&settings));
             prop_assert_eq!(link, Permalink { settings, ignored: Vec::new() });
+        }
+
+        /// A link holds each field that differs from its default once, and no other.
+        #[test]
+        fn a_link_names_what_differs(settings in any_settings()) {
+            let fragment = write(&settings);
+            let named: Vec<&str> = fragment.split('&').filter_map(|part| Some(part.split_once('=')?.0)).collect();
+            let defaults = LiveSettings::default();
+            let differs = Field::ALL.into_iter().filter(|field| settings.get(*field) != defaults.get(*field));
+            prop_assert_eq!(named, differs.map(Field::name).collect::<Vec<_>>());
         }
 
         #[test]

@@ -5,6 +5,4 @@ pub mod matrix;
 pub mod margins;
 pub mod plane;
 
-pub mod diff;
-
 pub mod annotator;

@@ -1,10 +1,10 @@
-//! What the page knows about its worker and the run, and what it does next.
-//!
-//! A state machine without DOM, clock or worker: [`Session::command`] and [`Session::event`] take what happened and
-//! return what is to be done. So the whole behaviour of the page is tested natively.
+//! What the page knows about its worker and the run, and what it does next: a state machine without DOM, clock or worker.
+//! [`Session::command`] and [`Session::event`] take what happened and return what is to be done.
 
+mod command;
 mod phase;
 
+pub use command::{Command, EarlierRun, Effect, Keeping};
 pub use phase::Phase;
 
 use super::live::view::RunView;
@@ -26,54 +26,18 @@ pub struct Session {
     settings: LiveSettings,
     checks: Vec<(DeviceChoice, SelfCheckSummary)>,
     run: RunView,
+    /// What the run has told: `run` is what it comes to.
+    events: Vec<TimedEvent>,
+    /// When the run began, and what time it was when the caller last said so; milliseconds since 1970.
+    begun_ms: f64,
+    now_ms: f64,
+    keeping: Keeping,
     failure: Option<Failure>,
     stops: u32,
     /// Breaks since the last checkpoint.
     breaks_since_saved: u32,
     /// Breaks since the run began.
     breaks: u32,
-}
-
-/// What the user asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Compare a device with the CPU.
-    Check(DeviceChoice),
-    /// Train on a device, after the self-check if it has not passed yet.
-    Train(DeviceChoice, LiveSettings),
-    /// Give up the run in progress, and begin another one.
-    Restart(DeviceChoice, LiveSettings),
-    /// Do the last task again, on this device.
-    Retry(DeviceChoice),
-    /// Hold the run.
-    Pause,
-    /// Go on with the held run.
-    Resume,
-    /// Make one step of the held run.
-    StepOnce,
-    /// End the run.
-    Stop,
-}
-
-/// What the caller has to do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there are a few at a time, each for a moment; large only where pointers have 64 bits"
-)]
-pub enum Effect {
-    /// Start a worker.
-    Spawn,
-    /// Send this to the worker.
-    Send(Request),
-    /// Terminate the worker: none of its events may arrive any more.
-    Kill,
-    /// Drop the checkpoints that were kept: a new run begins.
-    Forget,
-    /// Send the checkpoints that were kept.
-    Restore,
-    /// Call [`Session::stop_timed_out`] with this number after a moment.
-    WatchStop(u32),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +92,26 @@ impl Session {
         &self.run
     }
 
+    /// What the run has told.
+    pub fn events(&self) -> &[TimedEvent] {
+        &self.events
+    }
+
+    /// When the run began, in milliseconds since 1970.
+    pub fn begun_ms(&self) -> f64 {
+        self.begun_ms
+    }
+
+    /// Whether the run would survive the tab.
+    pub fn keeping(&self) -> &Keeping {
+        &self.keeping
+    }
+
+    /// Says what time it is, in milliseconds since 1970: the session has no clock.
+    pub fn set_time(&mut self, now_ms: f64) {
+        self.now_ms = now_ms;
+    }
+
     /// How often the worker was lost in this run, and a fresh one went on.
     pub fn breaks(&self) -> u32 {
         self.breaks
@@ -149,23 +133,23 @@ impl Session {
     pub fn command(&mut self, command: Command) -> Vec<Effect> {
         match command {
             Command::Check(device) if !self.phase.is_busy() => self.begin(Goal::Check, device),
-            Command::Train(device, settings) if !self.phase.is_busy() => {
-                self.settings = settings;
-                self.begin(Goal::Train, device)
-            }
+            Command::Train(device, settings) if !self.phase.is_busy() => self.begin_run(device, settings),
+            Command::GoOn(device, earlier) if !self.phase.is_busy() => self.go_on(device, earlier),
             Command::Restart(device, settings) if self.phase.is_busy() => {
-                let mut effects = self.kill(Phase::Idle);
-                self.settings = settings;
-                effects.extend(self.begin(Goal::Train, device));
-                effects
+                let kill = self.kill(Phase::Idle);
+                kill.into_iter().chain(self.begin_run(device, settings)).collect()
             }
-            Command::Retry(device) if !self.phase.is_busy() => self.begin(self.goal, device),
+            Command::Retry(device) if !self.phase.is_busy() => match self.goal {
+                Goal::Check => self.begin(Goal::Check, device),
+                Goal::Train => self.begin_run(device, self.settings.clone()),
+            },
             Command::Pause if self.phase == Phase::Training => self.ask(Phase::Pausing, Request::Pause),
             Command::Resume if self.phase == Phase::Paused => vec![Effect::Send(Request::Resume)],
             Command::StepOnce if self.phase == Phase::Paused => vec![Effect::Send(Request::StepOnce)],
             Command::Stop => self.stop(),
             Command::Check(_)
             | Command::Train(..)
+            | Command::GoOn(..)
             | Command::Restart(..)
             | Command::Retry(_)
             | Command::Pause
@@ -191,6 +175,8 @@ impl Session {
                 return self.checked(device, report);
             }
             Event::Live { at_ms, happened } => self.happened(at_ms, happened),
+            Event::Kept => self.keeping = Keeping::InTheBrowser,
+            Event::NotKept(failure) => self.keeping = Keeping::InTheTab(failure),
             Event::Completed => self.phase = Phase::Finished,
             // Also from training: one step of a held run ends held.
             Event::Paused if self.phase.is_training() && self.phase != Phase::Stopping => {
@@ -225,25 +211,58 @@ impl Session {
         }
     }
 
+    /// A new run.
+    fn begin_run(&mut self, device: DeviceChoice, settings: LiveSettings) -> Vec<Effect> {
+        let nothing = EarlierRun {
+            settings,
+            begun_ms: self.now_ms,
+            events: Vec::new(),
+        };
+        self.take(nothing);
+        let mut effects = vec![Effect::Forget];
+        effects.extend(self.begin(Goal::Train, device));
+        effects
+    }
+
+    /// A run that was kept; one that is complete is only shown.
+    fn go_on(&mut self, device: DeviceChoice, earlier: EarlierRun) -> Vec<Effect> {
+        self.take(earlier);
+        if !self.run.is_whole() {
+            return self.begin(Goal::Train, device);
+        }
+        self.failure = None;
+        self.device = Some(device);
+        self.phase = Phase::Finished;
+        Vec::new()
+    }
+
+    /// Puts a run in place of the last one.
+    fn take(&mut self, run: EarlierRun) {
+        let EarlierRun {
+            settings,
+            begun_ms,
+            events,
+        } = run;
+        self.run = RunView::of(&events);
+        self.settings = settings;
+        self.begun_ms = begun_ms;
+        self.events = events;
+        self.keeping = Keeping::Unknown;
+        (self.breaks_since_saved, self.breaks) = (0, 0);
+    }
+
     fn begin(&mut self, goal: Goal, device: DeviceChoice) -> Vec<Effect> {
         self.goal = goal;
         self.device = Some(device);
         self.failure = None;
-        let mut effects = Vec::new();
-        if goal == Goal::Train {
-            self.run = RunView::default();
-            (self.breaks_since_saved, self.breaks) = (0, 0);
-            effects.push(Effect::Forget);
-        }
         match self.worker {
-            WorkerState::Alive { .. } => effects.extend(self.proceed()),
+            WorkerState::Alive { .. } => self.proceed(),
             WorkerState::Absent | WorkerState::Loading => {
                 self.worker = WorkerState::Loading;
                 self.phase = Phase::Loading;
-                effects.push(Effect::Spawn);
+                vec![Effect::Spawn]
             }
         }
-        effects
     }
 
     /// The request that begins the run, or goes on with it after a break.
@@ -253,6 +272,7 @@ impl Session {
             settings: self.settings.clone(),
             spent_ms: self.run.at_ms,
             inspected: self.run.inspection.is_some(),
+            begun_ms: self.begun_ms,
         }
     }
 
@@ -261,7 +281,9 @@ impl Session {
         if matches!(event, LiveEvent::Saved { .. }) {
             self.breaks_since_saved = 0;
         }
-        self.run.apply(&TimedEvent { at_ms, event });
+        let timed = TimedEvent { at_ms, event };
+        self.run.apply(&timed);
+        self.events.push(timed);
         if matches!(self.phase, Phase::Starting | Phase::Recovering) {
             self.phase = Phase::Training;
         }
@@ -276,7 +298,9 @@ impl Session {
         let trusted = self.check(device).is_some_and(|report| report.passed);
         if self.goal == Goal::Train && trusted {
             let request = self.request_to_run();
-            self.ask(Phase::Starting, request)
+            let restore = (!self.events.is_empty()).then_some(Effect::Restore);
+            let ask = self.ask(Phase::Starting, request);
+            restore.into_iter().chain(ask).collect()
         } else {
             self.ask(Phase::Checking, Request::SelfCheck { device })
         }

@@ -1,19 +1,21 @@
 //! Carries out what the session decides, and tells the views when to look again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
 use super::device_choice;
+use super::kept::{self, Offer, Parts};
 use super::live::view::RunView;
 use super::permalink::{self, Ignored};
 use super::session::{Command, Effect, Session};
 use super::worker_link::{Arrival, WorkerLink};
+use crate::kept_run::message::part_of;
 use crate::live::{LiveField as Field, LiveSettings, LiveSettingsError, RecordedRun};
 use crate::probe;
-use crate::protocol::{Adapter, DeviceChoice, Event, WebGpuSupport};
+use crate::protocol::{Adapter, DeviceChoice, Event, Failure, WebGpuSupport};
 
 /// The run that fills the page at first.
 const RECORDED: &str = include_str!("../../../../assets/runs/recorded-run.json");
@@ -45,7 +47,11 @@ pub(super) struct Store {
     worker: StoredValue<Option<WorkerLink>, LocalStorage>,
     recorded: StoredValue<Recorded, LocalStorage>,
     /// The newest checkpoint of each stage, as the worker sent it, by the stage's name.
-    checkpoints: StoredValue<BTreeMap<String, JsValue>, LocalStorage>,
+    checkpoints: StoredValue<Parts, LocalStorage>,
+    /// The run in the browser's storage that can be gone on with.
+    pub(super) offer: RwSignal<Option<Offer>>,
+    /// Why a kept run cannot be used.
+    pub(super) kept_problem: RwSignal<Option<Failure>>,
     /// Which run the panels show.
     pub(super) source: RwSignal<Source>,
     spawned_at_ms: StoredValue<f64>,
@@ -74,7 +80,9 @@ impl Store {
             session: StoredValue::new_local(Session::default()),
             worker: StoredValue::new_local(None),
             recorded: StoredValue::new_local(Recorded { run, view }),
-            checkpoints: StoredValue::new_local(BTreeMap::new()),
+            checkpoints: StoredValue::new_local(Parts::new()),
+            offer: RwSignal::new(None),
+            kept_problem: RwSignal::new(None),
             source: RwSignal::new(Source::Recorded),
             spawned_at_ms: StoredValue::new(0.0),
             changes: RwSignal::new(0),
@@ -86,6 +94,7 @@ impl Store {
             ignored: RwSignal::new(Vec::new()),
         };
         store.follow_the_link();
+        kept::look(store);
         leptos::task::spawn_local(async move {
             let found = probe::webgpu().await;
             // The visitor may have started something meanwhile, but could not choose WebGPU yet.
@@ -109,6 +118,12 @@ impl Store {
             Source::Recorded => self.recorded.with_value(|recorded| f(&recorded.view)),
             Source::Live => self.read(|session| f(session.run())),
         }
+    }
+
+    /// The recorded run, where it is drawn behind the shown one: at the end of a run of this page.
+    pub(super) fn behind<T>(self, f: impl FnOnce(&RunView) -> T) -> Option<T> {
+        let is_drawn = self.source.get() == Source::Live && self.read(|session| session.run().is_whole());
+        is_drawn.then(|| self.recorded.with_value(|recorded| f(&recorded.view)))
     }
 
     /// Reads from the session, once.
@@ -136,10 +151,17 @@ impl Store {
 
     /// The user asks for something.
     pub(super) fn command(self, command: Command) {
-        if matches!(command, Command::Train(..) | Command::Restart(..)) {
+        if matches!(
+            command,
+            Command::Train(..) | Command::GoOn(..) | Command::Restart(..)
+        ) {
             self.source.set(Source::Live);
+            self.kept_problem.set(None);
         }
-        self.act(|session| session.command(command));
+        self.act(|session| {
+            session.set_time(js_sys::Date::now());
+            session.command(command)
+        });
         self.redraw();
     }
 
@@ -147,6 +169,10 @@ impl Store {
         let is_step = matches!(arrival, Ok(Event::Live { .. }));
         if matches!(arrival, Ok(Event::Ready)) {
             self.load_ms.set(Some(now_ms() - self.spawned_at_ms.get_value()));
+        }
+        if matches!(arrival, Ok(Event::Kept)) {
+            // With the first checkpoint that is kept, older runs are removed.
+            self.offer.set(None);
         }
         self.act(|session| match arrival {
             Ok(event) => session.event(event),
@@ -187,11 +213,10 @@ impl Store {
                     .with_value(|link| link.as_ref().map_or(Ok(()), |link| link.send(&request)));
             }
             Effect::Kill => self.worker.set_value(None),
-            Effect::Forget => self.checkpoints.set_value(BTreeMap::new()),
+            Effect::Forget => self.checkpoints.set_value(Parts::new()),
             Effect::Restore => {
-                let kept = self
-                    .checkpoints
-                    .with_value(|kept| kept.values().cloned().collect::<Vec<_>>());
+                let mut kept = self.read_checkpoints(|kept| kept.values().cloned().collect::<Vec<_>>());
+                kept.push(self.session.with_value(kept::events_message));
                 return self.worker.with_value(|link| {
                     let Some(link) = link else { return Ok(()) };
                     kept.iter()
@@ -211,11 +236,20 @@ impl Store {
 
     /// Keeps a checkpoint in place of the stage's last one.
     fn keep(self, checkpoint: JsValue) {
-        let stage = js_sys::Reflect::get(&checkpoint, &"checkpoint".into());
-        if let Some(stage) = stage.ok().and_then(|stage| stage.as_string()) {
+        if let Some(stage) = part_of(&checkpoint) {
             self.checkpoints
                 .update_value(|kept| drop(kept.insert(stage, checkpoint)));
         }
+    }
+
+    /// Reads from the checkpoints of the run of this page.
+    pub(super) fn read_checkpoints<T>(self, f: impl FnOnce(&Parts) -> T) -> T {
+        self.checkpoints.with_value(f)
+    }
+
+    /// Puts the checkpoints of an earlier run in place.
+    pub(super) fn put_checkpoints(self, parts: Parts) {
+        self.checkpoints.set_value(parts);
     }
 
     fn redraw(self) {

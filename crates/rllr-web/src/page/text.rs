@@ -2,10 +2,12 @@
 //!
 //! The sentences of the worker (self-check rows, its failures) come from the worker.
 
+mod kept;
 mod live;
 mod problems;
 mod reward;
 
+pub use kept::*;
 pub use live::*;
 pub use problems::*;
 pub use reward::*;
@@ -254,3 +256,8 @@ pub fn version() -> String {
         None => format!("{version}, commit not recorded"),
     }
 }
+
+/// Read aloud around removed words.
+pub const REMOVED: &str = "removed: ";
+/// Read aloud around added words.
+pub const ADDED: &str = "added: ";

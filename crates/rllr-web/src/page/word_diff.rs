@@ -1,5 +1,8 @@
 //! What changed between two texts, word by word.
 
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
+pub(super) mod view;
+
 /// One stretch of words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

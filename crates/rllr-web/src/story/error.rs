@@ -48,6 +48,14 @@ pub enum StoryError {
         /// Why.
         message: String,
     },
+    /// A checkpoint cannot be gone on from: it is damaged, or of other settings or another version.
+    #[error("{}: {message}", stage.name())]
+    Checkpoint {
+        /// The stage.
+        stage: StageName,
+        /// Why.
+        message: String,
+    },
     /// The models cannot be asked or measured.
     #[error("measuring: {0}")]
     Measuring(String),
@@ -56,6 +64,13 @@ pub enum StoryError {
 impl StoryError {
     pub(super) fn stage(stage: StageName, error: &impl Display) -> Self {
         Self::Stage {
+            stage,
+            message: error.to_string(),
+        }
+    }
+
+    pub(super) fn checkpoint(stage: StageName, error: &impl Display) -> Self {
+        Self::Checkpoint {
             stage,
             message: error.to_string(),
         }

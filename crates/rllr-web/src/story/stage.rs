@@ -87,7 +87,8 @@ impl<S: Stage, C: CheckpointStore> Driven<S, C> {
         let run = Run::resume(stage, store, config).await;
         Ok(Self {
             name,
-            run: run.map_err(|error| StoryError::stage(name, &error))?,
+            // Nothing was computed yet.
+            run: run.map_err(|error| StoryError::checkpoint(name, &error))?,
             is_over: false,
             measurement_due: None,
             measure_every: schedule.measure_every,

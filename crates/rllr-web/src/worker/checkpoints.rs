@@ -1,42 +1,48 @@
-//! Checkpoints in memory, and a copy of each in the page: this worker's memory is gone when it breaks.
+//! Checkpoints in memory, and a copy of each in the page and in the browser's storage: this worker's memory is gone
+//! when it breaks.
 //!
-//! They travel as objects beside the JSON messages: `{ checkpoint, name, files: [[name, Uint8Array], …] }`, where
-//! `checkpoint` is the stage. The page keeps the newest of each stage, looks at nothing in it, and sends them to a fresh
-//! worker before it asks that one to run.
+//! The page keeps the newest of each stage, looks at nothing in it, and sends them to a fresh worker before it asks that
+//! one to run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
 use rllr_train::{CheckpointStore, MemoryStore, StoreError};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsValue;
 
+use super::keeping::Keeper;
 use super::scope;
+use crate::kept_run::message::{Part, from_message, to_message};
+use crate::kept_run::{EVENTS, Files, MODEL};
 use crate::live::StageName;
 
-/// The newest checkpoint of each stage, by the stage's name.
-type Kept = BTreeMap<&'static str, MemoryStore>;
+/// What came from the page for one run.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The newest checkpoint of each stage.
+    pub(super) stages: BTreeMap<StageName, MemoryStore>,
+    /// What the run has told, as `events.jsonl`.
+    pub(super) events: Vec<u8>,
+}
 
-/// Checkpoints that came from the page. Copies are handles to the same ones.
+/// What came from the page. Copies are handles to the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoints(Rc<RefCell<Kept>>);
 
 impl Checkpoints {
-    /// Takes a message of the page, if it is a checkpoint.
+    /// Takes a message of the page, if it is a checkpoint or what goes with them.
     pub(super) fn receive(&self, message: &JsValue) -> Option<()> {
-        let stage = get(message, "checkpoint").as_string()?;
-        let stage = StageName::from_name(&stage)?;
-        let name = get(message, "name").as_string()?;
-        let mut files = BTreeMap::new();
-        for file in get(message, "files").dyn_into::<Array>().ok()?.iter() {
-            let pair: Array = file.dyn_into().ok()?;
-            let bytes: Uint8Array = pair.get(1).dyn_into().ok()?;
-            files.insert(pair.get(0).as_string()?, bytes.to_vec());
+        let Part { of, name, mut files } = from_message(message)?;
+        let mut kept = self.0.borrow_mut();
+        if let Some(stage) = StageName::from_name(&of) {
+            let mut store = MemoryStore::default();
+            store.checkpoints.insert(name, files);
+            kept.stages.insert(stage, store);
+        } else if of == EVENTS {
+            kept.events = files.remove(EVENTS)?;
         }
-        let mut store = MemoryStore::default();
-        store.checkpoints.insert(name, files);
-        self.0.borrow_mut().insert(stage.name(), store);
+        // The files of the model are made anew: they follow from the settings.
         Some(())
     }
 
@@ -46,21 +52,23 @@ impl Checkpoints {
     }
 }
 
-/// Checkpoints of one stage, in memory and in the page.
+/// Checkpoints of one stage: in memory, in the page, and in the browser's storage.
 #[derive(Debug)]
 pub(super) struct MirroredStore {
     stage: StageName,
     inner: MemoryStore,
     begun: String,
+    keeper: Rc<Keeper>,
 }
 
 impl MirroredStore {
     /// The store of a stage, with what is kept of it.
-    pub(super) fn new(stage: StageName, kept: &Kept) -> Self {
+    pub(super) fn new(stage: StageName, kept: &Kept, keeper: Rc<Keeper>) -> Self {
         Self {
             stage,
-            inner: kept.get(stage.name()).cloned().unwrap_or_default(),
+            inner: kept.stages.get(&stage).cloned().unwrap_or_default(),
             begun: String::new(),
+            keeper,
         }
     }
 }
@@ -82,10 +90,12 @@ impl CheckpointStore for MirroredStore {
     async fn commit(&mut self) -> Result<(), StoreError> {
         self.inner.commit().await?;
         let files = &self.inner.checkpoints[&self.begun];
-        send(self.stage, &self.begun, files).map_err(|error| StoreError::Failed {
+        send(self.stage.name(), &self.begun, files).map_err(|error| StoreError::Failed {
             place: self.begun.clone(),
             reason: crate::probe::message(&error),
-        })
+        })?;
+        self.keeper.save(self.stage, &self.begun, files).await;
+        Ok(())
     }
 
     async fn read(&self, name: &str, file: &str) -> Result<Vec<u8>, StoreError> {
@@ -97,20 +107,12 @@ impl CheckpointStore for MirroredStore {
     }
 }
 
-/// Sends a checkpoint to the page.
-fn send(stage: StageName, name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<(), JsValue> {
-    let message = Object::new();
-    Reflect::set(&message, &"checkpoint".into(), &stage.name().into())?;
-    Reflect::set(&message, &"name".into(), &name.into())?;
-    let list = Array::new();
-    for (file, bytes) in files {
-        list.push(&Array::of2(&file.into(), &Uint8Array::from(bytes.as_slice())));
-    }
-    Reflect::set(&message, &"files".into(), &list)?;
-    scope().post_message(&message)
+/// Sends the files of the model to the page.
+pub(super) fn send_model(files: &Files) -> Result<(), JsValue> {
+    send(MODEL, "", files)
 }
 
-/// A property, or `undefined` where there is none.
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+/// Sends files to the page.
+fn send(of: &str, name: &str, files: &Files) -> Result<(), JsValue> {
+    scope().post_message(&to_message(of, name, files)?)
 }

@@ -95,9 +95,45 @@ pub(super) fn run_failed(error: &StoryError) -> Failure {
             "A task with so many different examples.",
             "Choose fewer demonstrations, steps or answers, or another difficulty.",
         ),
+        StoryError::Checkpoint { .. } => (
+            "An undamaged checkpoint that this version wrote with these settings.",
+            "Upload another checkpoint, or begin a new run.",
+        ),
         _ => ("Settings that fit together.", "Reset the settings."),
     };
     failure("The run cannot go on.", &error.to_string(), need, next)
+}
+
+/// There is no room for a checkpoint. `room`: bytes that the browser gives, and those that are used.
+pub(super) fn storage_full(room: Option<(f64, f64)>, needed: usize) -> Failure {
+    let megabytes = |bytes: f64| format!("{:.1} MB", bytes / 1e6);
+    let have = room.map_or_else(
+        || "The browser does not say how much there is.".to_owned(),
+        |(quota, usage)| {
+            format!(
+                "The browser gives this page {}; {} are used.",
+                megabytes(quota),
+                megabytes(usage)
+            )
+        },
+    );
+    failure(
+        "The browser’s storage is full: the last checkpoint is kept in this tab only.",
+        &have,
+        &format!("{} for a checkpoint.", megabytes(needed as f64)),
+        "The run goes on. Save its checkpoint with “Download checkpoint” before you close the tab, or make room on the \
+         disk: the next checkpoint is tried again.",
+    )
+}
+
+/// A checkpoint cannot be written.
+pub(super) fn checkpoint_not_kept(said: &str) -> Failure {
+    failure(
+        "The browser did not keep the last checkpoint: it is in this tab only.",
+        said,
+        "The browser’s permission to keep files for this page.",
+        "The run goes on. Save its checkpoint with “Download checkpoint” before you close the tab.",
+    )
 }
 
 pub(super) fn not_finite(step: usize, loss: f32, grad_norm: f32) -> Failure {

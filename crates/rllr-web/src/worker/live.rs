@@ -1,12 +1,16 @@
 //! The run of the whole method: [`story`](crate::story) drives it, this tells the page and listens to it.
 
+use std::rc::Rc;
+
 use futures_channel::mpsc::UnboundedReceiver;
 
-use super::checkpoints::{Checkpoints, MirroredStore};
+use super::checkpoints::{Checkpoints, MirroredStore, send_model};
 use super::devices::Devices;
+use super::keeping::Keeper;
 use super::run::{macrotask, now};
 use super::{failure, post};
-use crate::live::{LiveEvent, LiveSettings};
+use crate::kept_run::{AboutRun, Files, KEPT_FORMAT};
+use crate::live::{LiveEvent, LiveSettings, TimedEvent};
 use crate::protocol::{DeviceChoice, Event, Request};
 use crate::story::{self, Flow, Inspecting, Observer, StoryError};
 
@@ -16,6 +20,8 @@ pub(super) struct Asked {
     pub(super) settings: LiveSettings,
     /// Milliseconds of work before a break.
     pub(super) spent_ms: f64,
+    /// When the run began, in milliseconds since 1970.
+    pub(super) begun_ms: f64,
     pub(super) inspecting: Inspecting,
 }
 
@@ -27,24 +33,36 @@ pub(super) async fn run(
     requests: &mut UnboundedReceiver<Request>,
 ) -> Event {
     let Asked {
-        device,
+        device: choice,
         settings,
         spent_ms,
+        begun_ms,
         inspecting,
     } = asked;
-    let device = match devices.open(device).await {
+    let device = match devices.open(choice).await {
         Ok(device) => device,
         Err(failure) => return Event::Failed(failure),
     };
+    let kept = checkpoints.take();
+    let about = AboutRun {
+        format: KEPT_FORMAT,
+        commit: crate::COMMIT.unwrap_or_default().to_owned(),
+        begun_ms,
+        device: choice,
+        settings: settings.clone(),
+    };
+    let keeper = Rc::new(Keeper::new(about, &kept));
     let mut observer = PageObserver {
         requests,
+        keeper: keeper.clone(),
         spent_ms,
         since: now(),
         holding: Holding::No,
     };
-    let kept = checkpoints.take();
-    let stores = |stage| MirroredStore::new(stage, &kept);
-    match story::run(&settings, &device, stores, inspecting, &mut observer).await {
+    let stores = |stage| MirroredStore::new(stage, &kept, keeper.clone());
+    let ended = story::run(&settings, &device, stores, inspecting, &mut observer).await;
+    keeper.finish().await;
+    match ended {
         Ok(()) => Event::Completed,
         Err(StoryError::Stopped) => Event::Stopped,
         Err(error) if error.may_go_on() => Event::Broken(failure::run_broke(&error)),
@@ -55,6 +73,7 @@ pub(super) async fn run(
 /// Tells the page, and does what it asks for between two events.
 struct PageObserver<'a> {
     requests: &'a mut UnboundedReceiver<Request>,
+    keeper: Rc<Keeper>,
     /// Milliseconds of work until the clock was last started.
     spent_ms: f64,
     /// When it was.
@@ -73,10 +92,13 @@ impl Observer for PageObserver<'_> {
     async fn tell(&mut self, event: LiveEvent) -> Flow {
         let is_step = matches!(event, LiveEvent::Step { .. });
         let at_ms = self.spent_ms + now() - self.since;
-        post(&Event::Live {
+        let timed = TimedEvent { at_ms, event };
+        self.keeper.tell(&timed);
+        let TimedEvent {
             at_ms,
-            happened: event,
-        });
+            event: happened,
+        } = timed;
+        post(&Event::Live { at_ms, happened });
         macrotask().await;
         if is_step && self.holding == Holding::AfterTheNextStep && self.hold().await == Flow::Stop {
             return Flow::Stop;
@@ -90,6 +112,12 @@ impl Observer for PageObserver<'_> {
             }
         }
         Flow::GoOn
+    }
+
+    fn model(&mut self, files: Files) {
+        // A page that cannot be told keeps the run all the same; its checkpoints say what is wrong.
+        let _ = send_model(&files);
+        self.keeper.take_model(files);
     }
 }
 

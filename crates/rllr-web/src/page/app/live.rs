@@ -10,6 +10,7 @@ use crate::page::text;
 mod charts;
 mod controls;
 mod failure_panel;
+mod kept_panel;
 mod rail;
 mod settings_form;
 mod status;
@@ -24,6 +25,7 @@ pub(super) fn RunPanel(store: Store) -> impl IntoView {
             <controls::Controls store details/>
             <settings_form::SettingsForm store details/>
             <failure_panel::FailurePanel store/>
+            <kept_panel::KeptPanel store/>
             <SourceChoice store/>
             <status::Status store/>
             <rail::Rail store/>

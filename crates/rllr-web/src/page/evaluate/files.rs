@@ -25,6 +25,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = webkitRelativePath)]
     fn path(this: &File) -> String;
 
+    #[wasm_bindgen(method, js_name = arrayBuffer, catch)]
+    async fn array_buffer(this: &File) -> Result<JsValue, JsValue>;
+
     /// The browser's `FileSystemEntry`: a dropped file or folder.
     type Entry;
 
@@ -57,9 +60,9 @@ extern "C" {
 
 /// A file that the visitor gave.
 #[derive(Clone)]
-pub(super) struct Given {
+pub(in crate::page) struct Given {
     /// What the worker is told.
-    pub(super) about: GivenFile,
+    pub(in crate::page) about: GivenFile,
     /// What is sent to it.
     pub(super) file: JsValue,
 }
@@ -82,8 +85,23 @@ impl Given {
     }
 }
 
+impl Given {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// What the browser says: the file was moved, or changed since it was given.
+    pub(in crate::page) async fn read(&self) -> Result<Vec<u8>, String> {
+        let file: &File = self.file.unchecked_ref();
+        let buffer = file
+            .array_buffer()
+            .await
+            .map_err(|error| crate::probe::message(&error))?;
+        Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    }
+}
+
 /// The files of an `<input type="file">`; of a folder, those that lie in it directly.
-pub(super) fn of_input(input: &JsValue) -> Vec<Given> {
+pub(in crate::page) fn of_input(input: &JsValue) -> Vec<Given> {
     let list = Reflect::get(input, &"files".into()).unwrap_or(JsValue::NULL);
     if list.is_null() || list.is_undefined() {
         return Vec::new();
@@ -160,11 +178,20 @@ async fn file_of(entry: &Entry) -> Option<File> {
 
 /// Lets the browser save a text under a name.
 pub(super) fn save(name: &str, mime: &str, text: &str) {
+    save_part(name, mime, &text.into());
+}
+
+/// Lets the browser save bytes under a name.
+pub(in crate::page) fn save_bytes(name: &str, mime: &str, bytes: &[u8]) {
+    save_part(name, mime, &js_sys::Uint8Array::from(bytes));
+}
+
+fn save_part(name: &str, mime: &str, part: &JsValue) {
     let options = Object::new();
     let document = leptos::prelude::document();
     let set = Reflect::set(&options, &"type".into(), &mime.into());
     assert!(set.is_ok(), "a new object takes a property");
-    let blob = Blob::new(&Array::of1(&text.into()), &options);
+    let blob = Blob::new(&Array::of1(part), &options);
     let address = create_object_url(&blob);
     if let Ok(link) = document.create_element("a") {
         let link: web_sys::HtmlElement = link.unchecked_into();

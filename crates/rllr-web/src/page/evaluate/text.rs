@@ -183,10 +183,6 @@ pub const COMPARED_WITH_BEFORE: &str = "Compared with the answer before";
 pub const BEFORE_COLUMNS: [&str; 4] = ["Label", "Before", "Now", "Change"];
 /// Labels of what changed.
 pub const CHANGED: [&str; 3] = ["Text", "Rationale", "Label"];
-/// Read aloud around removed words.
-pub const REMOVED: &str = "removed: ";
-/// Read aloud around added words.
-pub const ADDED: &str = "added: ";
 
 /// Name of a layout.
 pub fn format(format: Format) -> &'static str {

@@ -34,11 +34,23 @@ pub enum Shading {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// The name in the legend.
-    pub label: &'static str,
+    pub label: String,
     /// How it is drawn.
     pub style: LineStyle,
+    /// Which run it belongs to.
+    pub run: LineRun,
     /// One for each step of the chart; `None` where it has no point.
     pub values: Vec<Option<f64>>,
+}
+
+/// The run that a line belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineRun {
+    /// The one that is shown.
+    #[default]
+    Shown,
+    /// The recorded one, behind it.
+    Recorded,
 }
 
 /// How a line is drawn: never by colour alone.
@@ -146,8 +158,9 @@ fn chart(
             Some(series[place].1)
         };
         Line {
-            label,
+            label: label.to_owned(),
             style,
+            run: LineRun::Shown,
             values: steps.iter().map(at).collect(),
         }
     });
@@ -159,6 +172,40 @@ fn chart(
         // A step number fits a float exactly: there are at most some thousands.
         steps: steps.iter().map(|step| *step as f64).collect(),
         shading,
+    }
+}
+
+/// A chart with the recorded run behind it: the lines of both over the steps of both. Levels are not repeated.
+pub fn overlaid(shown: &Chart, recorded: &Chart) -> Chart {
+    let mut steps: Vec<f64> = shown.steps.iter().chain(&recorded.steps).copied().collect();
+    steps.sort_by(f64::total_cmp);
+    steps.dedup();
+    let spread = |chart: &Chart, line: &Line| -> Vec<Option<f64>> {
+        let at = |step: &f64| {
+            let place = chart.steps.binary_search_by(|other| other.total_cmp(step)).ok()?;
+            line.values[place]
+        };
+        steps.iter().map(at).collect()
+    };
+    let of_shown = shown.lines.iter().map(|line| Line {
+        values: spread(shown, line),
+        ..line.clone()
+    });
+    let of_recorded = recorded
+        .lines
+        .iter()
+        .filter(|line| line.style != LineStyle::Level);
+    let of_recorded = of_recorded.map(|line| Line {
+        label: text::recorded_line(&line.label),
+        style: line.style,
+        run: LineRun::Recorded,
+        values: spread(recorded, line),
+    });
+    let lines = of_shown.chain(of_recorded).collect();
+    Chart {
+        steps: steps.clone(),
+        lines,
+        ..shown.clone()
     }
 }
 
@@ -287,96 +334,4 @@ pub fn win_probabilities(stage: &StageView) -> (Series, Series) {
 }
 
 #[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-    use crate::live::{LiveEvent, Metrics, TimedEvent};
-
-    fn event(stage: StageName, step: usize, named: &[(&str, f64)]) -> TimedEvent {
-        let metrics: Metrics = named
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), *value))
-            .collect();
-        TimedEvent {
-            at_ms: 0.0,
-            event: LiveEvent::Step { stage, step, metrics },
-        }
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn both_runs_lie_on_the_same_steps() {
-        let view = RunView::of(&[
-            event(StageName::OrdinaryPpo, 1, &[("objective/kl", 0.1)]),
-            event(StageName::LabelPpo, 1, &[("objective/kl", 0.2)]),
-            event(StageName::OrdinaryPpo, 2, &[("objective/kl", 0.3)]),
-        ]);
-        let charts = charts(&view, Part::Ppo);
-        let kl = charts
-            .iter()
-            .find(|chart| chart.id == "kl")
-            .expect("there is one");
-        assert_eq!(kl.steps, [1.0, 2.0]);
-        assert_eq!(kl.lines[0].values, [Some(0.1), Some(0.3)]);
-        assert_eq!(kl.lines[1].values, [Some(0.2), None]);
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn a_run_that_has_not_begun_has_empty_charts() {
-        for part in Part::ALL {
-            for chart in charts(&RunView::default(), part) {
-                assert!(chart.steps.is_empty(), "{}", chart.id);
-                assert!(
-                    chart.lines.iter().all(|line| line.values.is_empty()),
-                    "{}",
-                    chart.id
-                );
-            }
-        }
-    }
-
-    /// The reward rises by ln 3, so a later answer wins three times of four; of the labels a tenth more are right.
-    #[wasm_bindgen_test(unsupported = test)]
-    fn the_gap_by_hand() {
-        let stage = StageName::OrdinaryPpo;
-        let view = RunView::of(&[
-            event(stage, 1, &[("objective/scores", -1.0), ("rollout/accuracy", 0.4)]),
-            event(
-                stage,
-                2,
-                &[
-                    ("objective/scores", -1.0 + 3.0_f64.ln()),
-                    ("rollout/accuracy", 0.5),
-                ],
-            ),
-        ]);
-        let (reward, truth) = win_probabilities(view.stage(stage).expect("it has begun"));
-        assert_eq!((reward[0], truth[0]), ((1, 0.5), (1, 0.5)));
-        assert!((reward[1].1 - 0.75).abs() < 1e-12, "{reward:?}");
-        assert!((truth[1].1 - 0.55).abs() < 1e-12, "{truth:?}");
-    }
-
-    /// The closed form of the truth's line, against the four cases one by one.
-    #[wasm_bindgen_test(unsupported = test)]
-    fn the_chance_to_win_by_cases() {
-        for (now, first) in [(0.0, 0.0), (0.3, 0.9), (1.0, 0.2), (0.5, 0.5)] {
-            let both = now * first + (1.0 - now) * (1.0 - first);
-            let by_cases: f64 = now * (1.0 - first) + 0.5 * both;
-            assert!(
-                (by_cases - (0.5 + 0.5 * (now - first))).abs() < 1e-12,
-                "{now} {first}"
-            );
-        }
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn a_level_has_two_ends() {
-        assert_eq!(
-            level(Some(0.5), &vec![(1, 0.1), (2, 0.2), (9, 0.3)]),
-            [(1, 0.5), (9, 0.5)]
-        );
-        assert_eq!(level(Some(0.5), &vec![(1, 0.1)]), [(1, 0.5)]);
-        assert_eq!(level(None, &vec![(1, 0.1)]), []);
-        assert_eq!(level(Some(0.5), &Vec::new()), []);
-    }
-}
+mod tests;

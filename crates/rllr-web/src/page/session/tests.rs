@@ -1,3 +1,5 @@
+mod kept;
+
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
@@ -90,6 +92,7 @@ fn train_request(device: DeviceChoice) -> Effect {
         settings: LiveSettings::default(),
         spent_ms: 0.0,
         inspected: false,
+        begun_ms: 0.0,
     })
 }
 
@@ -318,6 +321,7 @@ fn a_lost_worker_is_replaced_and_the_run_goes_on() {
         settings: LiveSettings::default(),
         spent_ms: 80.0,
         inspected: false,
+        begun_ms: 0.0,
     };
     assert_eq!(session.event(Event::Ready), [Restore, Send(request)]);
     session.event(began());

@@ -57,6 +57,16 @@ pub const LINE_REWARD_SAYS: &str = "by its reward model";
 /// A line.
 pub const LINE_TRUTH: &str = "by the right labels";
 
+/// A line of the recorded run.
+pub fn recorded_line(label: &str) -> String {
+    format!("{label}, recorded")
+}
+
+/// Above charts that show two runs.
+pub const OVERLAID: &str = "Thin dotted lines are the recorded run, for comparison.";
+/// After it, when the runs have not the same settings.
+pub const OVERLAID_OTHER: &str = " It has other settings than yours.";
+
 /// A chart: name for tests, heading, caption.
 pub const SFT_LOSS_CHART: [&str; 3] = [
     "sft-loss",
@@ -232,7 +242,7 @@ pub fn seconds(number: &str) -> String {
 }
 
 /// The alternative text of a chart.
-pub fn chart_label(heading: &str, lines: &[(&str, Option<String>)]) -> String {
+pub fn chart_label(heading: &str, lines: &[(String, Option<String>)]) -> String {
     let ends: Vec<String> = lines
         .iter()
         .map(|(line, last)| format!("{line} {}", last.as_deref().unwrap_or("not yet")))

@@ -12,7 +12,7 @@ use crate::page::evaluate::store::EvaluateStore;
 use crate::page::evaluate::tasks::{EMBEDDED, embedded};
 use crate::page::evaluate::text;
 use crate::page::evaluate::view::{Failed, Probabilities};
-use crate::page::word_diff::{Change, Kind};
+use crate::page::word_diff::view::Words;
 use crate::protocol::models::{AskedAnswer, ModelRequest};
 
 /// What is asked, and what was answered before.
@@ -257,20 +257,4 @@ fn Comparison(changed: Changed) -> impl IntoView {
             </table>
         </div>
     }
-}
-
-/// Words with what was removed and added marked, for the eye and for screen readers.
-#[component]
-fn Words(changes: Vec<Change>) -> impl IntoView {
-    let stretch = |change: Change| match change.kind {
-        Kind::Same => view! { <span>{change.text}</span> }.into_any(),
-        Kind::Removed => {
-            view! { <del><span class="heard">{text::REMOVED}</span>{change.text}</del> }.into_any()
-        }
-        Kind::Added => view! { <ins><span class="heard">{text::ADDED}</span>{change.text}</ins> }.into_any(),
-    };
-    changes
-        .into_iter()
-        .map(|change| view! { {stretch(change)} " " })
-        .collect_view()
 }

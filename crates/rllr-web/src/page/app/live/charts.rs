@@ -5,7 +5,8 @@ use leptos::html::Div;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
-use crate::page::live::curves::{Chart, Part, Shading, charts};
+use crate::page::live::curves::{Chart, LineRun, Part, Shading, charts, overlaid};
+use crate::page::live::view::RunView;
 use crate::page::store::{Source, Store};
 use crate::page::{numbers, text};
 
@@ -64,35 +65,59 @@ pub(super) fn Charts(store: Store) -> impl IntoView {
             .map(|index| view! { <OneChart store part index/> })
             .collect_view()
     };
+    let is_overlaid = Memo::new(move |_| store.behind(|_| ()).is_some());
+    let overlay = move || {
+        let is_other = store.read(|session| store.recorded(|run| run.settings != *session.settings()));
+        let other = if is_other { text::OVERLAID_OTHER } else { "" };
+        is_overlaid
+            .get()
+            .then(|| view! { <p class="note" data-testid="overlaid">{text::OVERLAID}{other}</p> })
+    };
     view! {
         <fieldset class="tabs">
             <legend>{text::PARTS_LABEL}</legend>
             {Part::ALL.map(tab).collect_view()}
         </fieldset>
+        {overlay}
         <div class="charts" data-testid="charts">{drawn}</div>
     }
 }
 
 #[component]
 fn OneChart(store: Store, part: Part, index: usize) -> impl IntoView {
-    let chart = Memo::new(move |_| store.view(|view| charts(view, part).swap_remove(index)));
+    let chart = Memo::new(move |_| {
+        let of = |view: &RunView| charts(view, part).swap_remove(index);
+        let shown = store.view(of);
+        match store.behind(of) {
+            Some(recorded) => overlaid(&shown, &recorded),
+            None => shown,
+        }
+    });
     let first = chart.get_untracked();
     let place = NodeRef::<Div>::new();
-    let drawing = StoredValue::new_local(None::<Drawing>);
+    let drawing = StoredValue::new_local(None::<Drawn>);
     Effect::new(move |_| {
         let Some(element) = place.get() else { return };
         chart.with(|chart| {
             if chart.steps.is_empty() && drawing.with_value(Option::is_none) {
                 return;
             }
-            drawing
-                .update_value(|drawing| draw(drawing.get_or_insert_with(|| created(&element, chart)), chart));
+            drawing.update_value(|drawing| {
+                // The lines of a drawing are fixed: others make another one.
+                if let Some(old) = drawing.take_if(|old| old.lines != chart.lines.len()) {
+                    old.drawing.destroy();
+                }
+                draw(
+                    &drawing.get_or_insert_with(|| Drawn::new(&element, chart)).drawing,
+                    chart,
+                );
+            });
         });
     });
     on_cleanup(move || {
         drawing.try_update_value(|drawing| {
             if let Some(drawing) = drawing.take() {
-                drawing.destroy();
+                drawing.drawing.destroy();
             }
         });
     });
@@ -117,15 +142,36 @@ fn OneChart(store: Store, part: Part, index: usize) -> impl IntoView {
     }
 }
 
-fn created(element: &JsValue, chart: &Chart) -> Drawing {
-    let labels = chart.lines.iter().map(|line| JsValue::from(line.label)).collect();
-    let styles = chart
-        .lines
-        .iter()
-        .map(|line| JsValue::from(line.style.name()))
-        .collect();
-    let is_shaded = chart.shading == Shading::BetweenTheFirstTwo;
-    create(element, text::STEP_AXIS, labels, styles, is_shaded)
+/// A drawing with the number of its lines.
+struct Drawn {
+    lines: usize,
+    drawing: Drawing,
+}
+
+impl Drawn {
+    fn new(element: &JsValue, chart: &Chart) -> Self {
+        let labels = chart.lines.iter().map(|line| JsValue::from(&line.label));
+        // The second word of a style, if it has one, says that the line is of the recorded run.
+        let style = |name: &str, run| match run {
+            LineRun::Shown => name.to_owned(),
+            LineRun::Recorded => format!("{name} recorded"),
+        };
+        let styles = chart
+            .lines
+            .iter()
+            .map(|line| JsValue::from(style(line.style.name(), line.run)));
+        let is_shaded = chart.shading == Shading::BetweenTheFirstTwo;
+        Self {
+            lines: chart.lines.len(),
+            drawing: create(
+                element,
+                text::STEP_AXIS,
+                labels.collect(),
+                styles.collect(),
+                is_shaded,
+            ),
+        }
+    }
 }
 
 fn draw(drawing: &Drawing, chart: &Chart) {
@@ -144,7 +190,7 @@ fn label(chart: &Chart) -> String {
     let lines: Vec<_> = chart
         .lines
         .iter()
-        .map(|line| (line.label, last(&line.values)))
+        .map(|line| (line.label.clone(), last(&line.values)))
         .collect();
     text::chart_label(chart.heading, &lines)
 }
@@ -178,7 +224,7 @@ fn table(chart: &Chart) -> impl IntoView + use<> {
     let heads = chart
         .lines
         .iter()
-        .map(|line| view! { <th scope="col">{line.label}</th> });
+        .map(|line| view! { <th scope="col">{line.label.clone()}</th> });
     view! {
         <table>
             <caption>{caption}</caption>

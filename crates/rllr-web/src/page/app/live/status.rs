@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::page::live::view::RunView;
-use crate::page::session::Session;
+use crate::page::session::{Keeping, Session};
 use crate::page::store::{Source, Store};
 use crate::page::{numbers, text};
 
@@ -84,6 +84,7 @@ fn Figures(store: Store) -> impl IntoView {
             <Figure label=text::STATUS_SPEED testid="status-speed" value=move || store.view(speed)/>
             <Figure label=text::STATUS_TIME testid="status-time" value=move || store.view(time)/>
             <Figure label=text::STATUS_CHECKPOINT testid="status-checkpoint" value=move || store.view(checkpoint)/>
+            <Figure label=text::STATUS_KEPT testid="status-kept" value=move || store.read(kept)/>
             <Figure label=text::STATUS_PARAMETERS testid="status-parameters" value=move || store.view(parameters)/>
             <Figure label=text::STATUS_LOAD testid="status-load" value=load/>
             <Figure label=text::STATUS_SEED testid="status-seed" value=seed/>
@@ -141,6 +142,14 @@ fn time(view: &RunView) -> String {
 fn checkpoint(view: &RunView) -> String {
     view.saved
         .map_or_else(nothing, |(stage, step)| text::checkpoint(stage, step))
+}
+
+fn kept(session: &Session) -> String {
+    match session.keeping() {
+        Keeping::Unknown => nothing(),
+        Keeping::InTheBrowser => text::KEPT_IN_BROWSER.to_owned(),
+        Keeping::InTheTab(_) => text::KEPT_IN_TAB.to_owned(),
+    }
 }
 
 fn parameters(view: &RunView) -> String {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Inspected;
 use crate::live::{AnsweredInput, Answers, ScoredAnswer};
-use crate::page::reward::diff::{Change, diff};
+use crate::page::word_diff::{view::Words, word_diff};
 use crate::page::{numbers, text};
 
 #[component]
@@ -66,7 +66,7 @@ fn one_input(input: AnsweredInput, labels: &[String]) -> impl IntoView + use<> {
             view! {
                 <div class="card" data-testid=*testid>
                     <h4>{heading}</h4>
-                    <p class="answer">{pieces(&before, &answer.response)}</p>
+                    <p class="answer"><Words changes=word_diff(&before, &answer.response)/></p>
                     {chip(answer, gold, labels)}
                     <p class="note">{scores(answer)}</p>
                 </div>
@@ -94,13 +94,4 @@ fn scores(answer: &ScoredAnswer) -> String {
         &numbers::signed(answer.scores.ordinary),
         &numbers::signed(answer.scores.label_sensitive),
     )
-}
-
-fn pieces(before: &str, after: &str) -> impl IntoView + use<> {
-    let piece = |(change, words): (Change, String)| match change {
-        Change::Same => view! { <span>{words} " "</span> }.into_any(),
-        Change::Removed => view! { <del>{words}</del> " " }.into_any(),
-        Change::Added => view! { <ins>{words}</ins> " " }.into_any(),
-    };
-    diff(before, after).into_iter().map(piece).collect_view()
 }
