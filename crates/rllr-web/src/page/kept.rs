@@ -131,14 +131,12 @@ pub(super) fn forget_the_offer(store: Store) {
 
 async fn read(folder: &str) -> Result<KeptRun, Failure> {
     let unreadable = |error: &JsValue| text::kept_run_unreadable(&message(error));
-    let read = async || -> Result<Option<Vec<(String, Vec<u8>)>>, JsValue> {
-        match opfs::runs().await? {
-            Some(runs) => runs.open(folder).await?.read_all().await.map(Some),
-            None => Ok(None),
-        }
+    let read = async || match opfs::runs().await? {
+        Some(runs) => runs.open(folder).await?.read_all().await,
+        None => Ok(Vec::new()),
     };
-    let files = read().await.map_err(|error| unreadable(&error))?;
-    let run = KeptRun::from_files(files.unwrap_or_default());
+    let files = read().await.map_err(|error: JsValue| unreadable(&error))?;
+    let run = KeptRun::from_files(files);
     run.map_err(|error| text::kept_run_unreadable(&error.to_string()))
 }
 

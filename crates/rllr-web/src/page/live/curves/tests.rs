@@ -111,17 +111,15 @@ fn the_recorded_run_lies_behind_the_shown_one_on_the_steps_of_both() {
 #[wasm_bindgen_test(unsupported = test)]
 fn of_the_recorded_run_no_level_is_shown() {
     let stage = StageName::Sft;
-    let view = RunView {
-        floor: Some(0.4),
-        ..RunView::of(&[TimedEvent {
-            at_ms: 0.0,
-            event: LiveEvent::Evaluated {
-                stage,
-                step: 1,
-                metrics: [("eval_accuracy".to_owned(), 0.5)].into(),
-            },
-        }])
-    };
+    let mut view = RunView::of(&[TimedEvent {
+        at_ms: 0.0,
+        event: LiveEvent::Evaluated {
+            stage,
+            step: 1,
+            metrics: [("eval_accuracy".to_owned(), 0.5)].into(),
+        },
+    }]);
+    view.floor = Some(0.4);
     let accuracy = &charts(&view, Part::Sft)[1];
     let both = overlaid(accuracy, accuracy);
     assert_eq!((accuracy.lines.len(), both.lines.len()), (2, 3));
