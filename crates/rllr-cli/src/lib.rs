@@ -9,7 +9,7 @@ pub mod convert;
 pub mod model_directory;
 mod texts;
 pub mod tokenizer;
-mod answering;
+pub mod answering;
 pub mod evaluate;
 pub mod models;
 pub mod settings;
