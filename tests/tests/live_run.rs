@@ -305,34 +305,22 @@ fn the_program_reads_the_models_of_a_saved_run() {
         answers.map(|answer| answer.response.clone()).collect()
     };
     let file = file.display();
+    let sft = of(|answers| &answers.sft);
+    let ordinary = of(|answers| &answers.ordinary);
     let label_sensitive = of(|answers| &answers.label_sensitive);
-    assert_ne!(
-        label_sensitive,
-        of(|answers| &answers.sft),
+    assert!(
+        label_sensitive != sft && label_sensitive != ordinary,
         "else nothing is told apart"
     );
-    assert_ne!(
-        label_sensitive,
-        of(|answers| &answers.ordinary),
-        "else nothing is told apart"
-    );
-    assert_eq!(
-        native_responses(&format!("{file}#sft"), &data),
-        of(|answers| &answers.sft)
-    );
-    assert_eq!(
-        native_responses(&format!("{file}#ordinary-ppo"), &data),
-        of(|answers| &answers.ordinary)
-    );
-    assert_eq!(
-        native_responses(&format!("{file}#label-ppo"), &data),
-        label_sensitive
-    );
-    assert_eq!(
-        native_responses(&file.to_string(), &data),
-        label_sensitive,
-        "the default"
-    );
+    for (model, expected) in [
+        ("#sft", &sft),
+        ("#ordinary-ppo", &ordinary),
+        ("#label-ppo", &label_sensitive),
+        ("", &label_sensitive),
+    ] {
+        let found = native_responses(&format!("{file}{model}"), &data);
+        assert_eq!(found, *expected, "{model}");
+    }
     let unknown = PageRunFile::parse(&format!("{file}#label-reward"))
         .unwrap()
         .unpack();
