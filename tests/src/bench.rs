@@ -1,6 +1,7 @@
 //! Benchmarks that `cargo xtask bench` runs. Native: they drive devices, browsers and PyTorch.
 
 pub mod decode;
+pub mod eval;
 pub mod load;
 pub mod memory;
 pub mod page;
@@ -30,6 +31,8 @@ enum Bench {
     /// Tokens a second of prefill and decoding, for two sizes of model and three batches; with `--torch` PyTorch's
     /// beside.
     Model(decode::Args),
+    /// Examples a second of an evaluation, by likelihood and by writing; with `--torch` those of transformers beside.
+    Eval(eval::Args),
     /// Milliseconds of a PPO iteration by phase; with `--torch` TRL's beside.
     Ppo(ppo::Args),
     /// Training in the built page, in headless Chrome.
@@ -50,6 +53,7 @@ pub fn main() -> anyhow::Result<()> {
         Bench::TrainStep(args) => train_step::run(&args),
         Bench::Sft(args) => sft::run(&args),
         Bench::Model(args) => decode::run(&args),
+        Bench::Eval(args) => eval::run(&args),
         Bench::Ppo(args) => ppo::run(&args),
         Bench::Page => page::run(),
         Bench::Memory(args) => memory::run(&args),

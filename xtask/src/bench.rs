@@ -18,6 +18,8 @@ pub enum Bench {
     Sft,
     /// Tokens per second of prefill and decoding, native; with `--torch` also PyTorch's and the ratio.
     Model,
+    /// Examples per second of an evaluation, native; with `--torch` also those of transformers and the ratio.
+    Eval,
     /// Milliseconds of a PPO iteration by phase, native; with `--torch` also those of two versions of TRL, whose Pythons
     /// `RLLR_PYTHON_TRL072` and `RLLR_PYTHON_TRL112` name, and the ratios.
     Ppo,
@@ -34,11 +36,12 @@ pub enum Bench {
 
 impl Bench {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Load,
         Self::TrainStep,
         Self::Sft,
         Self::Model,
+        Self::Eval,
         Self::Ppo,
         Self::Memory,
         Self::Sizes,
@@ -51,6 +54,7 @@ impl Bench {
             Self::TrainStep => "train-step",
             Self::Sft => "sft",
             Self::Model => "model",
+            Self::Eval => "eval",
             Self::Ppo => "ppo",
             Self::Page => "page",
             Self::Memory => "memory",
