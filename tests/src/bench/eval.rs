@@ -1,5 +1,6 @@
 //! Examples a second of an evaluation, in both modes: ours, and those of transformers in turn with it.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -8,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rllr_cli::answering::SideBySide;
 use rllr_cli::devices;
-use rllr_cli::models::write_model;
+use rllr_cli::models::{LoadedModel, read_model, write_model};
 use rllr_eval::{AnswerMode, Answering, AnsweringConfig, Prediction};
 use rllr_model::tokenizer::{BpeTrainingConfig, train_byte_level_bpe};
-use rllr_model::{CausalLm, CausalLmConfig, Tokenizer, initial_weights};
+use rllr_model::{CausalLm, CausalLmConfig, initial_weights};
 use rllr_task::generate::TaskKind;
 use rllr_task::{Answer, Example, Label, Task, Tasks};
 use serde::Deserialize;
@@ -26,6 +27,9 @@ pub struct Args {
     /// Measure transformers too, in turn with ours, and print the ratio. Python is `RLLR_PYTHON`, else python3.
     #[arg(long)]
     torch: bool,
+    /// Directory of the model; without it a new model of 1.5 million parameters.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Examples that are answered; the hand-written ones of `scene_nli`, again and again.
     #[arg(long, default_value_t = 256)]
     examples: usize,
@@ -56,12 +60,40 @@ struct Turn {
 struct Case {
     task: Task,
     examples: Vec<Example>,
-    tokenizer: Tokenizer,
-    config: CausalLmConfig,
-    lm: CausalLm,
+    model: LoadedModel,
 }
 
-/// Measures a new model of 1.5 million parameters.
+/// A model with random weights and as many tokens as a shipped one.
+fn new_model(device: &Device) -> anyhow::Result<LoadedModel> {
+    let texts = TaskKind::ALL.map(TaskKind::test_jsonl);
+    let training = BpeTrainingConfig {
+        vocab_size: 4096,
+        min_frequency: 1,
+        ..BpeTrainingConfig::default()
+    };
+    let tokenizer = train_byte_level_bpe(texts, &training)?;
+    let config = CausalLmConfig {
+        // Any id that such a model writes has to be a token's.
+        vocab_size: tokenizer.vocab_size(),
+        hidden_size: 128,
+        intermediate_size: 352,
+        num_hidden_layers: 5,
+        num_attention_heads: 4,
+        num_key_value_heads: 4,
+        head_dim: 32,
+        max_position_embeddings: 256,
+        tie_word_embeddings: true,
+        ..CausalLmConfig::default()
+    };
+    let weights = initial_weights(&config, 0.05, &mut ChaCha8Rng::seed_from_u64(0));
+    Ok(LoadedModel {
+        lm: CausalLm::from_weights(&config, &weights, device)?,
+        config,
+        tokenizer,
+    })
+}
+
+/// Measures one model on the hand-written examples of one task.
 ///
 /// # Errors
 ///
@@ -104,7 +136,8 @@ fn measure(
     let rate = |seconds: &mut [f64]| args.examples as f64 / median(seconds);
     let our_rate = rate(&mut ours);
     let mut result = json!({
-        "bench": "eval", "mode": mode, "parameters": case.config.num_parameters(), "examples": args.examples,
+        "bench": "eval", "mode": mode, "parameters": case.model.config.num_parameters(),
+        "vocab_size": case.model.tokenizer.vocab_size(), "examples": args.examples,
         "batch": args.batch, "new_tokens": args.new_tokens, "threads": args.threads, "rounds": args.rounds,
         "examples_per_second": our_rate, "examples_per_second_undisturbed": args.examples as f64 / ours[0],
     });
@@ -124,37 +157,14 @@ impl Case {
         let examples = kind.test_examples().into_iter().cycle().take(args.examples);
         let examples: Vec<Example> = examples.collect();
         let task = Tasks::builtin().get(kind.name())?.clone();
-        let format = AnsweringConfig::default().format;
-        let texts = kind.test_examples();
-        let texts = texts
-            .iter()
-            .map(|example| Ok(task.prompt(example, 0, format)?.text));
-        let texts: Vec<String> = texts.collect::<anyhow::Result<_>>()?;
-        let training = BpeTrainingConfig {
-            vocab_size: 600,
-            ..BpeTrainingConfig::default()
+        let model = match &args.model {
+            Some(directory) => read_model(directory, device)?,
+            None => new_model(device)?,
         };
-        let tokenizer = train_byte_level_bpe(&texts, &training)?;
-        // As many ids as the shipped models have, of which the texts use some.
-        let config = CausalLmConfig {
-            vocab_size: 4096,
-            hidden_size: 128,
-            intermediate_size: 352,
-            num_hidden_layers: 5,
-            num_attention_heads: 4,
-            num_key_value_heads: 4,
-            head_dim: 32,
-            max_position_embeddings: 256,
-            tie_word_embeddings: true,
-            ..CausalLmConfig::default()
-        };
-        let weights = initial_weights(&config, 0.05, &mut ChaCha8Rng::seed_from_u64(0));
         Ok(Self {
-            lm: CausalLm::from_weights(&config, &weights, device)?,
             task,
             examples,
-            tokenizer,
-            config,
+            model,
         })
     }
 
@@ -167,7 +177,7 @@ impl Case {
         };
         Ok(Answering::new(
             &self.task,
-            &self.tokenizer,
+            &self.model.tokenizer,
             &self.examples,
             None,
             &config,
@@ -181,7 +191,7 @@ impl Case {
         mode: AnswerMode,
         device: &Device,
     ) -> anyhow::Result<(Vec<Prediction>, usize)> {
-        let decoding = self.lm.without_adapter().for_decoding();
+        let decoding = self.model.lm.without_adapter().for_decoding();
         let mut answering = SideBySide::new(self.answering(args, mode)?, device);
         while answering.progress().0 < self.examples.len() {
             answering.step(decoding.as_lm())?;
@@ -193,21 +203,26 @@ impl Case {
     fn start_torch(&self, args: &Args) -> anyhow::Result<Torch> {
         let folder = tempfile::tempdir()?;
         let model = folder.path().join("model");
-        write_model(&model, &self.lm, &self.config, Some(&self.tokenizer))?;
+        write_model(
+            &model,
+            &self.model.lm,
+            &self.model.config,
+            Some(&self.model.tokenizer),
+        )?;
         let format = AnsweringConfig::default().format;
         let prompt = |example: &Example| -> anyhow::Result<Vec<u32>> {
             let text = self.task.prompt(example, 0, format)?.text;
-            Ok(self.tokenizer.encode_prompt(&text)?)
+            Ok(self.model.tokenizer.encode_prompt(&text)?)
         };
         let answer = |label: usize| -> anyhow::Result<Vec<u32>> {
             let text = Answer::new("", Label(label)).print(&self.task, format);
-            Ok(self.tokenizer.encode_response(&text)?)
+            Ok(self.model.tokenizer.encode_response(&text)?)
         };
         let job = json!({
             "model": model, "threads": args.threads, "batch": args.batch, "new_tokens": args.new_tokens,
             "prompts": self.examples.iter().map(prompt).collect::<anyhow::Result<Vec<_>>>()?,
             "answers": (0..self.task.labels.len()).map(answer).collect::<anyhow::Result<Vec<_>>>()?,
-            "eos": self.tokenizer.special_token_ids().eos,
+            "eos": self.model.tokenizer.special_token_ids().eos,
         });
         // The model is read before it answers `ready`.
         Torch::start("transformers_eval.py", &job)

@@ -4,25 +4,45 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rllr_tests::browser::{Page, Surroundings, dist_or_skip};
 
 /// What a visitor should wait at most.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-/// Keeps a list of the page's workers from here on, so that a test can end them.
+/// Keeps a list of the page's workers from here on, so that a test can end them. They stay instances of `Worker`, which
+/// the page asks for.
 const LIST_WORKERS: &str = "
     window.listedWorkers = [];
-    const Plain = Worker;
-    window.Worker = function (...given) {
-        const worker = new Plain(...given);
-        listedWorkers.push(worker);
-        return worker;
+    window.Worker = class extends Worker {
+        constructor(...given) {
+            super(...given);
+            listedWorkers.push(this);
+        }
     };";
 
 /// Step and whole of the stage in progress.
 async fn step(page: &Page) -> Result<usize> {
     page.step().await
+}
+
+/// Waits for a checkpoint of this step or a later one: where steps are quick, one is replaced before a test sees it.
+async fn wait_for_checkpoint(page: &Page, at_least: usize) -> Result<()> {
+    page.wait_until("there is a checkpoint", async || {
+        if page.exists("failure").await? {
+            bail!("the page says: {}", page.text("failure").await?);
+        }
+        if !page.exists("status-checkpoint").await? {
+            return Ok(false);
+        }
+        let text = page.text("status-checkpoint").await?;
+        let step = text
+            .rsplit("step ")
+            .next()
+            .and_then(|step| step.trim().parse::<usize>().ok());
+        Ok(step.is_some_and(|step| step >= at_least))
+    })
+    .await
 }
 
 #[tokio::test]
@@ -32,11 +52,7 @@ async fn a_killed_worker_is_replaced_and_the_run_goes_on() -> Result<()> {
     let page = Page::open(&dist, Surroundings::NoAdapter, long).await?;
     page.run_script(LIST_WORKERS).await?;
     page.click("train").await?;
-    page.wait_until("there is a checkpoint", async || {
-        Ok(page.exists("status-checkpoint").await?
-            && page.text("status-checkpoint").await?.contains("step 40"))
-    })
-    .await?;
+    wait_for_checkpoint(&page, 40).await?;
     let before = step(&page).await?;
     page.run_script("listedWorkers[0].terminate()").await?;
     let killed = Instant::now();
@@ -107,10 +123,7 @@ async fn a_run_whose_device_is_destroyed_goes_on_with_another() -> Result<()> {
         .await?;
     // Kernels are compiled before the first step, here by a software adapter: that is counted apart.
     let compiled = begun.elapsed();
-    page.wait_until("there is a checkpoint", async || {
-        Ok(page.text("status-checkpoint").await?.contains("step 20"))
-    })
-    .await?;
+    wait_for_checkpoint(&page, 20).await?;
     let before = step(&page).await?;
 
     page.run_script("new BroadcastChannel('rllr-test-destroy').postMessage('destroy')")
