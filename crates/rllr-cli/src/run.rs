@@ -211,6 +211,9 @@ fn groups(recipe: &Recipe) -> Vec<(String, Vec<String>)> {
     }
 }
 
+/// The version of Burn that computes, which Cargo tells no program; a test compares it with the manifest.
+const BURN: &str = "0.22.1";
+
 /// Writes `run.json` and `config.toml`.
 fn describe(
     args: &RunArgs,
@@ -227,7 +230,7 @@ fn describe(
     directory.write_run_file(&json!({
         "format": 1,
         "program": concat!("rllr ", env!("CARGO_PKG_VERSION")),
-        "burn": "0.22.1",
+        "burn": BURN,
         "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "cores": cores },
         "device": args.device.map_or("auto".to_owned(), |device| device.to_string()),
         "command": std::env::args().collect::<Vec<_>>(),
@@ -254,4 +257,15 @@ fn tell(talk: Talk, result: &RunResult) -> anyhow::Result<()> {
     }
     talk.tell(&result.described());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BURN;
+
+    #[test]
+    fn the_version_of_burn_is_the_manifests() {
+        let manifest = include_str!("../../../Cargo.toml");
+        assert!(manifest.contains(&format!("burn = {{ version = \"={BURN}\"")));
+    }
 }

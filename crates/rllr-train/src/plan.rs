@@ -46,6 +46,8 @@ pub struct PlannedModel<'a> {
     pub trained: TrainedPart<'a>,
     /// Bytes of a frozen weight: 4, or 2 where frozen models are stored as F16. What is trained has 4.
     pub frozen_weight_bytes: u64,
+    /// Parts of a batch that are computed at the same time, so held in memory: [`Workers::count`](crate::Workers::count).
+    pub workers: usize,
 }
 
 /// Rows that go through a model at once.

@@ -172,7 +172,7 @@ impl RunDirectory {
                         whole.display()
                     )));
                 }
-                record.seconds = begun.seconds;
+                record.seconds = begun.seconds + unrecorded_seconds(&partial);
                 sweep(&partial)?;
             }
             _ => remove(&partial)?,
@@ -299,6 +299,17 @@ fn is_whole(directory: &Path, record: &StageRecord) -> bool {
     };
     found.remove(STAGE_FILE);
     !record.outputs.is_empty() && found == record.outputs
+}
+
+/// How long a killed process worked after it last wrote the stage's record: until the last file of the stage was written.
+fn unrecorded_seconds(partial: &Path) -> f64 {
+    let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let entries = fs::read_dir(partial).into_iter().flatten().flatten();
+    let last = entries.filter_map(|entry| modified(&entry.path())).max();
+    let worked = last
+        .zip(modified(&partial.join(STAGE_FILE)))
+        .and_then(|(last, record)| last.duration_since(record).ok());
+    worked.map_or(0.0, |worked| worked.as_secs_f64())
 }
 
 fn has_checkpoint(partial: &Path) -> bool {

@@ -14,6 +14,7 @@ use crate::model_directory::ModelDirectory;
 use crate::plan::{PlanForm, measured_speed, print_plan};
 use crate::stages::Talk;
 use crate::terminal::say;
+use crate::threads::workers_for;
 use crate::tokenizer::load::read_tokenizer;
 
 /// Examples of a task that a tokenizer is tried on.
@@ -57,6 +58,7 @@ pub(super) fn print(args: &RunArgs, recipe: &mut Recipe, model: Option<&Path>) -
             config: &config,
             trained,
             frozen_weight_bytes: FROZEN_WEIGHT_BYTES,
+            workers: workers_for(&devices::cpu()).count(),
         };
         let stages = comparison_stages(recipe, &recipe.compare.methods, &planned, &known.rows)?;
         let speed = match speed {

@@ -194,12 +194,14 @@ fn ppo_phases(
             ("activations", inference_bytes(lm, prompts)),
         ],
     );
-    // 2. Measuring: one pass after the other.
+    // 2. Measuring: one model after the other, on as many parts as there are workers.
+    let rollout_parts = config.batch_size.div_ceil(micro.rows.max(1));
+    let measured = at_once(model, rollout_parts);
     let measuring = with(
         0.0,
         vec![
-            ("activations", inference_bytes(lm, micro)),
-            ("logits", logits_bytes(lm, model.trained, micro)),
+            ("activations", measured * inference_bytes(lm, micro)),
+            ("logits", measured * logits_bytes(lm, model.trained, micro)),
         ],
     );
     // 3. Learning: what the policy keeps is there while the value model learns.
@@ -211,37 +213,42 @@ fn ppo_phases(
         MemoryPhase::new("writing", writing),
         MemoryPhase::new("measuring", measuring),
     ];
-    let terms = model_terms(models, gradient_sets(parts));
+    let terms = model_terms(models, gradient_sets(model, parts));
     phases.extend(learning_phases(
         model,
         &terms,
         micro,
-        passes,
+        passes * at_once(model, parts),
+        at_once(model, parts),
         config.checkpointing,
     ));
     phases
 }
 
 /// The loss with its chunk of logits, and the backward pass: one after the other, beside all that is kept.
+///
+/// - `kept_passes`: passes whose activations are kept at the same time
+/// - `parts`: parts of a batch that are at the same point at the same time
 fn learning_phases(
     model: &PlannedModel<'_>,
     terms: &[(&'static str, f64)],
     pass: PassSize,
-    passes: f64,
+    kept_passes: f64,
+    parts: f64,
     checkpointing: Checkpointing,
 ) -> [MemoryPhase; 2] {
     let (lm, trained) = (model.config, model.trained);
-    let kept = passes * activation_bytes(lm, trained, pass, checkpointing);
+    let kept = kept_passes * activation_bytes(lm, trained, pass, checkpointing);
     let phase = |name, what, bytes| {
         let more = [("activations", kept), (what, bytes)];
         MemoryPhase::new(name, terms.iter().copied().chain(more))
     };
     [
-        phase("loss", "logits", logits_bytes(lm, trained, pass)),
+        phase("loss", "logits", parts * logits_bytes(lm, trained, pass)),
         phase(
             "backward pass",
             "gradients of activations",
-            backward_bytes(lm, trained, pass, checkpointing),
+            parts * backward_bytes(lm, trained, pass, checkpointing),
         ),
     ]
 }
@@ -293,15 +300,17 @@ pub fn answering_stage(
         len: questions.longest_prompt.max(1),
         ..batch
     };
+    let batches = questions.count.div_ceil(config.batch_size.max(1));
+    let answered = at_once(model, batches);
     let mut terms = model_terms(&[ModelInMemory::of(model)?.frozen()], 0.0);
     terms.extend([
         ("decoding copy", decoding_copy_bytes(lm)),
-        ("keys and values", cache_bytes(lm, batch)),
-        ("activations", inference_bytes(lm, prompts)),
+        ("keys and values", answered * cache_bytes(lm, batch)),
+        ("activations", answered * inference_bytes(lm, prompts)),
     ]);
     Ok(StagePlan {
         stage: name.to_owned(),
-        steps: questions.count.div_ceil(config.batch_size.max(1)),
+        steps: batches,
         parameters: lm.num_parameters(),
         trained_parameters: 0,
         memory: MemoryPlan {
@@ -322,15 +331,21 @@ fn training_memory(
     parts: usize,
     checkpointing: Checkpointing,
 ) -> Result<MemoryPlan, LoraError> {
-    let terms = model_terms(&[ModelInMemory::of(model)?], gradient_sets(parts));
+    let terms = model_terms(&[ModelInMemory::of(model)?], gradient_sets(model, parts));
+    let parts = at_once(model, parts);
     Ok(MemoryPlan {
-        phases: learning_phases(model, &terms, pass, 1.0, checkpointing).into(),
+        phases: learning_phases(model, &terms, pass, parts, parts, checkpointing).into(),
     })
 }
 
-/// One set of gradients, and another one where several micro-batches are added up.
-fn gradient_sets(parts: usize) -> f64 {
-    if parts > 1 { 2.0 } else { 1.0 }
+/// How many of so many parts are computed at the same time.
+fn at_once(model: &PlannedModel<'_>, parts: usize) -> f64 {
+    parts.min(model.workers).max(1) as f64
+}
+
+/// A set of gradients for each part that is computed, and another one, the sum, where further parts follow.
+fn gradient_sets(model: &PlannedModel<'_>, parts: usize) -> f64 {
+    parts.min(model.workers + 1).max(1) as f64
 }
 
 /// The largest micro-batch.

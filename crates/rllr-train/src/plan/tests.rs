@@ -46,6 +46,7 @@ fn planned<'a>(config: &'a CausalLmConfig, trained: TrainedPart<'a>) -> PlannedM
         config,
         trained,
         frozen_weight_bytes: 2,
+        workers: 1,
     }
 }
 
@@ -133,6 +134,34 @@ fn memory_follows_what_decides_it() {
     assert!(memory(TrainedPart::Full, 4, Checkpointing::None) > base + 3 * 4 * 6_700_000_000);
     // 7B in F16 are 13.5 GB.
     assert!((13_500_000_000..20_000_000_000).contains(&base), "{base}");
+}
+
+/// Two parts at the same time keep twice the activations; more workers than parts change nothing.
+#[wasm_bindgen_test(unsupported = test)]
+fn parts_that_are_computed_together_are_in_memory_together() {
+    let config = small();
+    let sft = SftConfig {
+        batch_size: 16,
+        micro_batching: MicroBatching::Rows(4),
+        ..SftConfig::default()
+    };
+    let term = |workers, name: &str| -> u64 {
+        let model = PlannedModel {
+            workers,
+            ..planned(&config, TrainedPart::Full)
+        };
+        let plan = sft_stage("sft", &model, &sft, &rows(100)).unwrap();
+        let terms = &plan.memory.phases[0].terms;
+        terms.iter().find(|term| term.name == name).unwrap().bytes
+    };
+    for name in ["activations", "logits"] {
+        assert_eq!(term(2, name), 2 * term(1, name), "{name}");
+        assert_eq!(term(9, name), 4 * term(1, name), "{name}");
+    }
+    let gradients = 4 * config.num_parameters();
+    assert_eq!(term(1, "gradients"), 2 * gradients, "a part's and the sum");
+    assert_eq!(term(2, "gradients"), 3 * gradients);
+    assert_eq!(term(9, "gradients"), 4 * gradients, "no part follows");
 }
 
 #[wasm_bindgen_test(unsupported = test)]

@@ -26,6 +26,8 @@ pub(super) fn megabytes(args: &Args, case: Case) -> anyhow::Result<Option<u64>> 
         } else {
             4
         },
+        // Cases of one step have a single part.
+        workers: args.ppo.workers,
     };
     let plan = match case {
         Case::ScoreWhole | Case::ScoreInChunks => return Ok(None),

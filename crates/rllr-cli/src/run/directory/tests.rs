@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -93,6 +95,13 @@ fn a_stage_that_fails_leaves_the_old_one_and_what_it_saved() {
     let partial = root.join("task/seed-0/sft.partial");
     fs::create_dir_all(partial.join(".model.123.partial/x")).unwrap();
     fs::write(partial.join("pairs.jsonl.123.partial"), "half").unwrap();
+    // And it worked for a minute after it had begun.
+    let events = File::create(partial.join("events.jsonl")).unwrap();
+    let begun = fs::metadata(partial.join("stage.json"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    events.set_modified(begun + Duration::from_secs(60)).unwrap();
     let directory = RunDirectory::open(&root, Reuse::HalfDone).unwrap();
     let whole = directory.stage(plan(&input, 2), |open| {
         assert!(open.directory.join("checkpoints/step-7").is_dir(), "it goes on");
@@ -100,9 +109,14 @@ fn a_stage_that_fails_leaves_the_old_one_and_what_it_saved() {
     });
     let whole = whole.unwrap();
     assert!(!whole.was_there);
+    assert!(
+        (60.0..120.0).contains(&whole.record.seconds),
+        "{}",
+        whole.record.seconds
+    );
     assert_eq!(
         whole.record.outputs.into_keys().collect::<Vec<_>>(),
-        ["output.txt"]
+        ["events.jsonl", "output.txt"]
     );
     assert_eq!(output(&root), "b");
     drop(directory);
