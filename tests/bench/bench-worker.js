@@ -1,7 +1,22 @@
-// The page's worker with counters: what it asks of the GPU in each step, and how long it waits for answers.
+// The page's worker with counters: what it asks of the GPU in each step, how long it waits for answers, and how much
+// memory it holds.
 // `cargo xtask bench page` puts this file beside the built page.
 
 const counters = { dispatches: 0, submissions: 0, waiting_ms: 0 };
+
+// Of buffers that were made and not destroyed; those that are merely forgotten still count.
+const memory = { gpu_bytes: 0, gpu_buffers: 0 };
+
+// The program's own memory is known by its instance.
+let program;
+for (const name of ["instantiate", "instantiateStreaming"]) {
+  const original = WebAssembly[name];
+  WebAssembly[name] = async (...args) => {
+    const made = await original.apply(WebAssembly, args);
+    program = made.instance ?? made;
+    return made;
+  };
+}
 
 const wrap = (prototype, name, around) => {
   const original = prototype[name];
@@ -19,6 +34,18 @@ if (self.GPUComputePassEncoder) {
   wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroups", counting("dispatches"));
   wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroupsIndirect", counting("dispatches"));
   wrap(GPUQueue.prototype, "submit", counting("submissions"));
+  const create = GPUDevice.prototype.createBuffer;
+  GPUDevice.prototype.createBuffer = function (described) {
+    memory.gpu_bytes += described.size;
+    memory.gpu_buffers += 1;
+    return create.call(this, described);
+  };
+  const destroy = GPUBuffer.prototype.destroy;
+  GPUBuffer.prototype.destroy = function () {
+    memory.gpu_bytes -= this.size;
+    memory.gpu_buffers -= 1;
+    return destroy.call(this);
+  };
   // Several answers are waited for at once: time counts while any of them is open, once.
   let open = 0;
   let since = 0;
@@ -33,7 +60,10 @@ const post = self.postMessage.bind(self);
 self.postMessage = (text) => {
   const event = JSON.parse(text);
   if (event.event === "step") {
-    Object.assign(event, counters);
+    Object.assign(event, counters, memory, {
+      wasm_bytes: program?.exports.memory?.buffer.byteLength,
+      js_bytes: performance.memory?.usedJSHeapSize,
+    });
     for (const name in counters) counters[name] = 0;
   }
   post(JSON.stringify(event));

@@ -1,4 +1,7 @@
-//! Training in the built page, in headless Chrome: time, dispatches, and what each dispatch costs the CPU.
+//! The built page in headless Chrome: time and dispatches of training steps, what each dispatch costs the CPU, memory over
+//! many steps, starting up, evaluation, and whether a run keeps the page from answering.
+
+mod visit;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +50,10 @@ const fn preset(
     }
 }
 
-/// Measures every preset; the built page is in the folder `RLLR_DIST`.
+/// Steps after which memory is compared with what it was after the first of them.
+const MANY_STEPS: [usize; 3] = [100, 500, 1000];
+
+/// Measures everything; the built page is in the folder `RLLR_DIST`.
 ///
 /// # Errors
 ///
@@ -61,6 +67,14 @@ pub fn run() -> anyhow::Result<()> {
         .build()?;
     for preset in PRESETS {
         println!("{}", runtime.block_on(measure(&dist, &preset))?);
+    }
+    for device in ["cpu", "webgpu"] {
+        println!("{}", runtime.block_on(measure_memory(&dist, device))?);
+        println!("{}", runtime.block_on(visit::start_up(&dist, device))?);
+        println!("{}", runtime.block_on(visit::long_tasks(&dist, device))?);
+        for mode in ["likelihood", "generate"] {
+            println!("{}", runtime.block_on(visit::evaluation(&dist, device, mode))?);
+        }
     }
     Ok(())
 }
@@ -90,11 +104,12 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn measure(dist: &Path, preset: &Preset) -> anyhow::Result<Value> {
+/// The events of so many steps.
+async fn train(dist: &Path, preset: &Preset, steps: usize) -> anyhow::Result<Vec<Value>> {
     let page = Page::open(dist, Surroundings::SoftwareAdapter, "").await?;
     let request = json!({ "request": "train", "device": preset.device, "settings": {
         "hidden_size": preset.hidden_size, "layers": preset.layers,
-        "batch_size": preset.batch_size, "seq_len": preset.seq_len, "steps": STEPS,
+        "batch_size": preset.batch_size, "seq_len": preset.seq_len, "steps": steps,
     } });
     let script = include_str!("../../bench/bench-page.js");
     let events = page
@@ -105,6 +120,27 @@ async fn measure(dist: &Path, preset: &Preset) -> anyhow::Result<Value> {
     if last["event"] != "finished" {
         bail!("the run failed: {last}");
     }
+    Ok(events.clone())
+}
+
+/// What the worker holds after some steps, and after many.
+async fn measure_memory(dist: &Path, device: &'static str) -> anyhow::Result<Value> {
+    let most = MANY_STEPS.into_iter().max().context("there are such steps")?;
+    let events = train(dist, &preset(device, 32, 1, 2, 16), most).await?;
+    let steps: Vec<&Value> = events.iter().filter(|event| event["event"] == "step").collect();
+    ensure!(steps.len() == most, "{} steps, expected {most}", steps.len());
+    let after = MANY_STEPS.map(|count| {
+        let step = steps[count - 1];
+        json!({
+            "steps": count, "wasm_bytes": step["wasm_bytes"], "js_bytes": step["js_bytes"],
+            "gpu_bytes": step["gpu_bytes"], "gpu_buffers": step["gpu_buffers"],
+        })
+    });
+    Ok(json!({ "bench": "page-memory", "device": device, "after": after }))
+}
+
+async fn measure(dist: &Path, preset: &Preset) -> anyhow::Result<Value> {
+    let events = train(dist, preset, STEPS).await?;
     let parameters = events
         .iter()
         .find(|event| event["event"] == "started")
