@@ -56,7 +56,7 @@ pub(super) async fn start_up(dist: &Path, device: &str) -> anyhow::Result<Value>
     drop(page);
     let (page, begun) = begin(dist, device).await?;
     page.wait_until("the device is checked", async || {
-        Ok(page.exists(&format!("check-{device}")).await?)
+        page.exists(&format!("check-{device}")).await
     })
     .await?;
     let checked = begun.elapsed();
