@@ -436,7 +436,7 @@ async fn columns_are_recognised_or_mapped_by_hand() -> Result<()> {
     page.drop_files("evaluate-data-drop", &[("reviews.tsv", tsv)])
         .await?;
     page.wait_until("the form lacks a task", async || {
-        Ok(page.exists("mapping-lacks").await? && page.text("mapping-lacks").await?.contains("task"))
+        page.says("mapping-lacks", "task").await
     })
     .await?;
     for (field, value) in [
@@ -479,8 +479,7 @@ async fn an_evaluation_can_be_stopped_and_begun_again() -> Result<()> {
     .await?;
     page.click("evaluate").await?;
     page.wait_until("examples are being answered", async || {
-        Ok(page.exists("evaluate-progress").await?
-            && page.text("evaluate-progress").await?.contains("of 60 examples"))
+        page.says("evaluate-progress", "of 60 examples").await
     })
     .await?;
     page.click("evaluate-stop").await?;

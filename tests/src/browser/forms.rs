@@ -61,6 +61,26 @@ impl Page {
         Ok(())
     }
 
+    /// The text of the first element with this `data-testid`, if there is one. Read at one moment: no error when the page
+    /// removes the element meanwhile.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn text_if_there(&self, testid: &str) -> Result<Option<String>> {
+        let script =
+            format!("return document.querySelector('[data-testid=\"{testid}\"]')?.innerText ?? null");
+        Ok(serde_json::from_value(self.run_script(&script).await?)?)
+    }
+
+    /// Whether there is such an element, and its text holds these words.
+    ///
+    /// # Errors
+    /// If the browser does not answer.
+    pub async fn says(&self, testid: &str, words: &str) -> Result<bool> {
+        let text = self.text_if_there(testid).await?;
+        Ok(text.is_some_and(|text| text.contains(words)))
+    }
+
     /// The texts of all elements with this `data-testid`.
     ///
     /// # Errors

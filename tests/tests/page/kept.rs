@@ -191,7 +191,7 @@ async fn a_file_that_is_no_checkpoint_is_refused_and_a_damaged_one_is_not_gone_o
     page.upload("checkpoint-upload", &[&cut(&whole, "half.tar")?])
         .await?;
     page.wait_until("the half is refused", async || {
-        Ok(page.exists("kept-problem").await? && page.text("kept-problem").await?.contains("half.tar"))
+        page.says("kept-problem", "half.tar").await
     })
     .await?;
 
