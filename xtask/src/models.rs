@@ -27,7 +27,8 @@ const FILES: [&str; 7] = [
 /// The description of a model, for people.
 const CARD: &str = "README.md";
 
-/// Cuts every model of a folder into pieces below `dist/models`, and lists them. No folder: an empty list.
+/// Cuts every model of a folder into pieces below `dist/models`, and lists them. No folder: an empty list. A base, whose
+/// card names no task, is for training: it has no place in a page that evaluates.
 ///
 /// # Errors
 /// When a model lacks a file, or something cannot be read or written.
@@ -44,6 +45,9 @@ pub fn deliver(models: &Path, dist: &Path, piece_bytes: usize) -> Result<()> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if has_learnt_nothing(&model) {
+            continue;
+        }
         let entry = deliver_one(&model, &name, &target.join(&name), piece_bytes)
             .with_context(|| format!("the model {}", model.display()))?;
         entries.push(entry);
@@ -52,6 +56,11 @@ pub fn deliver(models: &Path, dist: &Path, piece_bytes: usize) -> Result<()> {
         &target.join("index.json"),
         &json!({ "version": 1, "models": entries }),
     )
+}
+
+/// Whether a model has a card, and the card names no task.
+fn has_learnt_nothing(model: &Path) -> bool {
+    fs::read_to_string(model.join(CARD)).is_ok_and(|card| Card::read(&card).tasks.is_empty())
 }
 
 /// Cuts one model and returns its entry in the list of models.
@@ -251,6 +260,29 @@ mod tests {
         deliver(&models, &dist, 10).unwrap();
         assert_eq!(read(&dist.join("models/index.json"))["models"], json!([]));
         assert!(!dist.join("models/small").exists());
+    }
+
+    #[test]
+    fn a_base_stays_at_home() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (models, dist) = (temporary.path().join("models"), temporary.path().join("dist"));
+        for name in ["base", "without-card"] {
+            model(&models.join(name));
+        }
+        fs::write(
+            models.join("base/README.md"),
+            "# Base\n\nIt can do nothing yet.\n",
+        )
+        .unwrap();
+        deliver(&models, &dist, 10).unwrap();
+        let index = read(&dist.join("models/index.json"));
+        let names = index["models"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| &model["name"]);
+        assert_eq!(names.collect::<Vec<_>>(), ["without-card"]);
+        assert!(!dist.join("models/base").exists());
     }
 
     #[test]

@@ -215,6 +215,15 @@ fn measure(
     let at = |error: AnsweringError| bad_input(format!("task {}: {error}", part.name()));
     let answering =
         Answering::new(task, &answerer.tokenizer, &part.examples, positions, &config).map_err(at)?;
+    if answering.shortened() > 0 && !args.quiet {
+        eprintln!(
+            "warning: task {}: {} of {} texts were cut, because the model knows {} positions",
+            part.name(),
+            answering.shortened(),
+            part.examples.len(),
+            positions.unwrap_or_default()
+        );
+    }
     let lm = match &answerer.adapter {
         Some(adapter) => answerer.model.with_adapter(adapter),
         None => answerer.model.without_adapter(),

@@ -8,11 +8,13 @@ use rllr_model::{
 use rllr_task::{Answer, Example, Label, PromptError, ResponseFormat, Task};
 use serde::{Deserialize, Serialize};
 
+mod prompts;
 mod label_probs;
 mod streaming;
 #[cfg(test)]
 mod tests;
 
+use prompts::{Prompts, prompts};
 pub use streaming::Streaming;
 
 /// How a model is asked.
@@ -28,7 +30,7 @@ pub struct AnsweringConfig {
     /// Examples that are answered together, at least 1. Default 64.
     pub batch_size: usize,
     /// Most tokens of an answer, EOS included; at least 1. Default 512 (the released code of RLLR). A model with fewer
-    /// positions gives what is left beside a quarter of them for the prompt.
+    /// positions gives what the longest prompt leaves of them, or a quarter.
     pub max_new_tokens: usize,
 }
 
@@ -99,6 +101,7 @@ pub struct Answering<'a> {
     /// By place among the examples.
     predictions: Vec<Option<Prediction>>,
     new_tokens: usize,
+    shortened: usize,
 }
 
 /// An example and what the model reads of it.
@@ -131,7 +134,8 @@ impl Default for AnsweringConfig {
 impl<'a> Answering<'a> {
     /// Prepares the prompts; nothing is answered yet.
     ///
-    /// - `max_positions`: positions that the model knows, if it is limited; prompts are cut to leave room for an answer
+    /// - `max_positions`: positions that the model knows, if it is limited. Answers are then as long as the longest prompt
+    ///   leaves room for; texts are cut only where that is less than a quarter of the positions
     ///
     /// # Errors
     ///
@@ -152,21 +156,12 @@ impl<'a> Answering<'a> {
                 return Err(AnsweringError::Zero { field });
             }
         }
-        if let Some(positions) = max_positions {
-            config.max_new_tokens = config.max_new_tokens.min((positions - positions / 4).max(1));
-        }
-        let room = max_positions.map(|positions| positions.saturating_sub(config.max_new_tokens));
-        let mut questions = Vec::with_capacity(examples.len());
-        for (place, example) in examples.iter().enumerate() {
-            let gold = task.gold_label(example).map_err(PromptError::from)?;
-            let text = prompt_text(task, tokenizer, example, room, &config)?;
-            questions.push(Question {
-                place,
-                example,
-                gold,
-                prompt: tokenizer.encode_prompt(&text)?,
-            });
-        }
+        let Prompts {
+            mut questions,
+            max_new_tokens,
+            shortened,
+        } = prompts(task, tokenizer, examples, max_positions, &config)?;
+        config.max_new_tokens = max_new_tokens;
         questions.sort_by_key(|question| question.prompt.len());
         Ok(Self {
             task,
@@ -176,7 +171,14 @@ impl<'a> Answering<'a> {
             questions,
             done: 0,
             new_tokens: 0,
+            shortened,
         })
+    }
+
+    /// Questions whose texts were cut, because the model knows too few positions for them and an answer.
+    #[must_use]
+    pub fn shortened(&self) -> usize {
+        self.shortened
     }
 
     /// What is not answered yet, in so many parts, for programs that have threads; [`Answering::join`] puts them together.
@@ -194,6 +196,7 @@ impl<'a> Answering<'a> {
                 done: 0,
                 predictions: vec![None; self.predictions.len()],
                 new_tokens: 0,
+                shortened: self.shortened,
             };
             count
         ];
@@ -383,33 +386,6 @@ impl<'a> Answering<'a> {
             correct: label == Some(question.gold),
             label_probs,
         }
-    }
-}
-
-/// The prompt of an example, its texts cut where the model could not read the whole.
-fn prompt_text(
-    task: &Task,
-    tokenizer: &Tokenizer,
-    example: &Example,
-    room: Option<usize>,
-    config: &AnsweringConfig,
-) -> Result<String, AnsweringError> {
-    let AnsweringConfig { wording, format, .. } = *config;
-    let Some(room) = room else {
-        return Ok(task.prompt(example, wording, format)?.text);
-    };
-    let mut failed = None;
-    let length = |text: &str| match tokenizer.encode_prompt(text) {
-        Ok(ids) => ids.len(),
-        Err(error) => {
-            failed = Some(error);
-            0
-        }
-    };
-    let prompt = task.prompt_within(example, wording, format, room, length);
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(prompt?.text),
     }
 }
 

@@ -147,6 +147,48 @@ fn long_texts_are_cut_so_that_an_answer_has_room() {
     );
 }
 
+/// However long answers may be, a prompt that the model can read is read whole.
+#[wasm_bindgen_test(unsupported = test)]
+fn long_answers_cut_no_prompt() {
+    let examples = &TaskKind::FilmSentiment.test_examples()[..4];
+    let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());
+    let task = tasks.get("film_sentiment").unwrap();
+    let prepared = |mode, max_new_tokens, positions| {
+        let config = AnsweringConfig {
+            mode,
+            max_new_tokens,
+            ..AnsweringConfig::default()
+        };
+        Answering::new(task, &tokenizer, examples, positions, &config).unwrap()
+    };
+    let prompts = |answering: &Answering<'_>| -> Vec<Vec<u32>> {
+        let questions = answering.questions.iter();
+        questions.map(|question| question.prompt.clone()).collect()
+    };
+    let whole = prepared(AnswerMode::Generate, 512, None);
+    let longest = prompts(&whole).iter().map(Vec::len).max().unwrap();
+
+    let roomy = prepared(AnswerMode::Generate, 512, Some(2 * longest));
+    assert_eq!(prompts(&roomy), prompts(&whole));
+    assert_eq!((roomy.config.max_new_tokens, roomy.shortened()), (longest, 0));
+
+    // Only then are texts cut, and it is said of how many.
+    let tight = prepared(AnswerMode::Generate, 512, Some(longest));
+    assert_eq!(tight.config.max_new_tokens, longest / 4);
+    let room = longest - longest / 4;
+    let long = prompts(&whole)
+        .iter()
+        .filter(|prompt| prompt.len() > room)
+        .count();
+    assert!(long > 0);
+    assert_eq!(tight.shortened(), long);
+    assert!(prompts(&tight).iter().all(|prompt| prompt.len() <= room));
+
+    // A label alone needs little.
+    let labels = prepared(AnswerMode::Likelihood, 512, Some(longest + 20));
+    assert_eq!((prompts(&labels), labels.shortened()), (prompts(&whole), 0));
+}
+
 #[wasm_bindgen_test(unsupported = test)]
 fn settings_of_zero_are_errors() {
     let (tasks, tokenizer) = (Tasks::builtin(), Tokenizer::bytes());

@@ -1,6 +1,5 @@
 //! From the settings of the page to the recipe of a run.
 
-use rllr_reward::{MissingEos, UnparsableResponse};
 use rllr_task::generate::TaskKind;
 use rllr_train::pipeline::{DataRecipe, LabelPairs, Level, ModelRecipe, Recipe};
 use rllr_train::{KlController, MicroBatching, PpoConfig, RewardConfig, SftConfig, Warmup};
@@ -9,10 +8,6 @@ use crate::live::{LabelPairsChoice, LevelChoice, LiveSettings, TaskChoice};
 
 /// Width of one attention head.
 const HEAD_DIM: usize = 16;
-
-/// The reward of an answer without a label or without an end. Reward models never saw one; what they would say of it is
-/// chance, and a policy finds what pays (docs/experiments.md).
-const UNREADABLE: f32 = -3.0;
 
 /// The embedded task of this name.
 pub fn task_kind(task: TaskChoice) -> TaskKind {
@@ -61,7 +56,6 @@ pub fn recipe(settings: &LiveSettings) -> Recipe {
         ),
         ppo: ppo(settings, &default.ppo),
         ppo_steps: settings.ppo_steps,
-        unparsable: UnparsableResponse::Replace(UNREADABLE),
         ..default
     }
 }
@@ -86,7 +80,6 @@ fn ppo(settings: &LiveSettings, default: &PpoConfig) -> PpoConfig {
         kl_controller: KlController::Fixed {
             kl_coef: settings.kl_coef,
         },
-        missing_eos: MissingEos::Replace(UNREADABLE),
         ..default.clone()
     }
 }
