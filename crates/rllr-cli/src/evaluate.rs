@@ -17,7 +17,7 @@ use crate::devices::{self, DeviceName};
 use crate::hub;
 use crate::model_directory::ModelDirectory;
 use crate::pairs::Format;
-use crate::terminal::say;
+use crate::terminal::{say, warning};
 use crate::tokenizer::load::read_tokenizer;
 
 /// Arguments of `rllr eval`.
@@ -216,8 +216,8 @@ fn measure(
     let answering =
         Answering::new(task, &answerer.tokenizer, &part.examples, positions, &config).map_err(at)?;
     if answering.shortened() > 0 && !args.quiet {
-        eprintln!(
-            "warning: task {}: {} of {} texts were cut, because the model knows {} positions",
+        warning!(
+            "task {}: {} of {} texts were cut, because the model knows {} positions",
             part.name(),
             answering.shortened(),
             part.examples.len(),

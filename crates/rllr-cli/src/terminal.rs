@@ -11,6 +11,19 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Writes one line of warning to standard error: results on standard output stay what they are.
+macro_rules! warning {
+    ($($text:tt)*) => {
+        $crate::terminal::write_warning(format_args!($($text)*))
+    };
+}
+pub(crate) use warning;
+
+/// Writes a warning. When nobody can read it, nothing is lost that was asked for.
+pub fn write_warning(text: Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+}
+
 /// Writes a line. When nobody reads any more, as behind `| head`, the program has done its work and ends.
 /// On any other failure, such as a full disk, it ends with an error: results must not be lost in silence.
 pub fn write_line(text: Arguments<'_>) {
