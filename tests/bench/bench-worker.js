@@ -62,7 +62,6 @@ self.postMessage = (text) => {
   if (event.event === "step") {
     Object.assign(event, counters, memory, {
       wasm_bytes: program?.exports.memory?.buffer.byteLength,
-      js_bytes: performance.memory?.usedJSHeapSize,
     });
     for (const name in counters) counters[name] = 0;
   }

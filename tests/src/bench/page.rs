@@ -132,7 +132,7 @@ async fn measure_memory(dist: &Path, device: &'static str) -> anyhow::Result<Val
     let after = MANY_STEPS.map(|count| {
         let step = steps[count - 1];
         json!({
-            "steps": count, "wasm_bytes": step["wasm_bytes"], "js_bytes": step["js_bytes"],
+            "steps": count, "wasm_bytes": step["wasm_bytes"],
             "gpu_bytes": step["gpu_bytes"], "gpu_buffers": step["gpu_buffers"],
         })
     });

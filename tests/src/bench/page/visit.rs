@@ -99,7 +99,8 @@ pub(super) async fn evaluation(dist: &Path, device: &str, mode: &str) -> anyhow:
     let model = model(folder.path())?;
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&model)? {
-        files.push(entry?.path());
+        // The driver takes no `..` in a path.
+        files.push(entry?.path().canonicalize()?);
     }
     let page = Page::open(dist, Surroundings::SoftwareAdapter, "").await?;
     page.keep_what_is_saved().await?;

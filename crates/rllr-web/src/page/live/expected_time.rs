@@ -2,9 +2,9 @@
 
 use crate::live::LiveSettings;
 
-/// What the default run takes on the CPU, about: estimated from the time of a training step in headless Chrome on two
-/// cores of an AMD EPYC, and not yet measured on a quiet machine; see `docs/experiments.md`.
-pub const DEFAULT_CPU_SECONDS: f64 = 240.0;
+/// What the default run takes on the CPU: 98 s in headless Chrome on two cores of an AMD EPYC, nothing else running
+/// (`docs/experiments.md`).
+pub const DEFAULT_CPU_SECONDS: f64 = 98.0;
 
 /// What a token costs beside another token, by what is done with it: multiplications per weight.
 const TRAINED: f64 = 3.0;

@@ -1,5 +1,7 @@
 //! The charts of a run, and the table behind each for those who do not see a canvas.
 
+use std::time::Duration;
+
 use js_sys::{Array, Float64Array};
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -96,23 +98,23 @@ fn OneChart(store: Store, part: Part, index: usize) -> impl IntoView {
     let first = chart.get_untracked();
     let place = NodeRef::<Div>::new();
     let drawing = StoredValue::new_local(None::<Drawn>);
+    // Each chart is drawn in a task of its own: all at once would keep the page from answering for longer than 50 ms.
+    let is_due = StoredValue::new(false);
+    let draw_now = move || {
+        // The chart may be gone when its turn comes.
+        let _ = is_due.try_set_value(false);
+        let (Some(Some(element)), Some(chart)) = (place.try_get_untracked(), chart.try_get_untracked())
+        else {
+            return;
+        };
+        let _ = drawing.try_update_value(|drawing| redraw(drawing, &element, &chart));
+    };
     Effect::new(move |_| {
-        let Some(element) = place.get() else { return };
-        chart.with(|chart| {
-            if chart.steps.is_empty() && drawing.with_value(Option::is_none) {
-                return;
-            }
-            drawing.update_value(|drawing| {
-                // The lines of a drawing are fixed: others make another one.
-                if let Some(old) = drawing.take_if(|old| old.lines != chart.lines.len()) {
-                    old.drawing.destroy();
-                }
-                draw(
-                    &drawing.get_or_insert_with(|| Drawn::new(&element, chart)).drawing,
-                    chart,
-                );
-            });
-        });
+        chart.track();
+        if place.get().is_some() && !is_due.get_value() {
+            is_due.set_value(true);
+            set_timeout(draw_now, Duration::ZERO);
+        }
     });
     on_cleanup(move || {
         drawing.try_update_value(|drawing| {
@@ -172,6 +174,21 @@ impl Drawn {
             ),
         }
     }
+}
+
+/// Draws a chart anew, once there is something to draw.
+fn redraw(drawing: &mut Option<Drawn>, element: &JsValue, chart: &Chart) {
+    if chart.steps.is_empty() && drawing.is_none() {
+        return;
+    }
+    // The lines of a drawing are fixed: others make another one.
+    if let Some(old) = drawing.take_if(|old| old.lines != chart.lines.len()) {
+        old.drawing.destroy();
+    }
+    draw(
+        &drawing.get_or_insert_with(|| Drawn::new(element, chart)).drawing,
+        chart,
+    );
 }
 
 fn draw(drawing: &Drawing, chart: &Chart) {
