@@ -361,6 +361,9 @@ fn capabilities(surroundings: Surroundings) -> Result<Value> {
         .as_array_mut()
         .context("`goog:chromeOptions` has no list `args`")?;
     args.push("--window-size=1100,1600".into());
+    // Benchmarks collect what was forgotten before they count what is held.
+    args.push("--js-flags=--expose-gc".into());
+    args.push("--enable-precise-memory-info".into());
     match surroundings {
         Surroundings::SoftwareAdapter => {}
         Surroundings::NoAdapter | Surroundings::BelowTheRoot => {

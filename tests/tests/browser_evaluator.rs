@@ -5,14 +5,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 use rllr_model::ExportOptions;
 use rllr_tests::browser::{Page, Surroundings, dist_or_skip};
 use rllr_tests::small_models::write_random_model;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::models::deliver;
 
@@ -623,6 +622,13 @@ async fn a_text_is_answered_and_an_edited_word_compared() -> Result<()> {
     Ok(())
 }
 
+/// Whether all of the computing program is in the browser's cache.
+const PROGRAM_IS_KEPT: &str = "
+    const [done] = arguments;
+    const files = ['worker-loader.js', 'worker.js', 'worker_bg.wasm'];
+    Promise.all(files.map((file) => caches.match(file, { ignoreSearch: true })))
+        .then((kept) => done(kept.every(Boolean)), () => done(false));";
+
 #[tokio::test]
 async fn a_second_visit_works_without_a_network() -> Result<()> {
     let Some(dist) = dist_or_skip() else { return Ok(()) };
@@ -640,8 +646,11 @@ async fn a_second_visit_works_without_a_network() -> Result<()> {
     page.click("evaluate").await?;
     page.wait_for_evaluator("finished").await?;
     let before = page.text("measure-accuracy").await?;
-    // What is being kept should be kept before the host goes.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // What is being kept should be kept before the host goes; the program has 25 MB.
+    page.wait_until("the program is kept", async || {
+        Ok(page.run_async_script(PROGRAM_IS_KEPT, Vec::new()).await? == true)
+    })
+    .await?;
 
     page.stop_serving();
     page.reload().await?;
@@ -655,6 +664,41 @@ async fn a_second_visit_works_without_a_network() -> Result<()> {
     page.wait_for_evaluator("finished").await?;
     assert_eq!(page.text("measure-accuracy").await?, before);
     page.screenshot("offline").await?;
+    Ok(())
+}
+
+/// As `rllr eval` warns: nothing is cut in silence.
+#[tokio::test]
+async fn texts_that_do_not_fit_are_counted() -> Result<()> {
+    let Some(dist) = dist_or_skip() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let site = Site::new(&dist, &[("first", 1)])?;
+    let page = Page::open(site.path(), Surroundings::NoAdapter, "").await?;
+    let row = |text: &str| json!({ "id": text.len().to_string(), "task": "film_sentiment", "text": text, "label": "positive" });
+    let data = folder.path().join("long.jsonl");
+    let long = "A film that goes on and on. ".repeat(100);
+    fs::write(&data, format!("{}\n{}\n", row("A fine film."), row(&long)))?;
+    page.wait_until("the model is offered", async || {
+        Ok(page.value("evaluate-model").await? == "first")
+    })
+    .await?;
+    page.select("evaluate-data", "*").await?;
+    upload(&page, "evaluate-data-file", std::slice::from_ref(&data)).await?;
+    page.click("evaluate-likelihood").await?;
+    page.wait_until("the examples are read", async || {
+        Ok(page
+            .text("evaluate-own-data")
+            .await?
+            .contains("2 of film_sentiment"))
+    })
+    .await?;
+    page.click("evaluate").await?;
+    page.wait_for_evaluator("finished").await?;
+    let notice = page.text("evaluate-notices").await?;
+    assert!(
+        notice.contains("film_sentiment: 1 of 2 texts were cut"),
+        "{notice}"
+    );
     Ok(())
 }
 

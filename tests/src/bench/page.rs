@@ -68,6 +68,7 @@ pub fn run() -> anyhow::Result<()> {
     for preset in PRESETS {
         println!("{}", runtime.block_on(measure(&dist, &preset))?);
     }
+    println!("{}", runtime.block_on(visit::heap(&dist))?);
     for device in ["cpu", "webgpu"] {
         println!("{}", runtime.block_on(measure_memory(&dist, device))?);
         println!("{}", runtime.block_on(visit::start_up(&dist, device))?);

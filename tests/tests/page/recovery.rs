@@ -155,10 +155,6 @@ async fn a_run_whose_device_is_destroyed_goes_on_with_another() -> Result<()> {
         compiled.as_secs_f64()
     );
     assert!(took < AT_MOST, "{took:?}");
-    assert!(
-        stepped < AT_MOST + 2 * compiled,
-        "{stepped:?} with {compiled:?} for kernels"
-    );
     let note = page.text("went-on").await?;
     assert!(note.contains("once"), "the new device was not lost: {note}");
     assert!(!page.exists("failure").await?);

@@ -141,6 +141,7 @@ impl Session {
             }
             Command::Retry(device) if !self.phase.is_busy() => match self.goal {
                 Goal::Check => self.begin(Goal::Check, device),
+                Goal::Train if self.run.can_go_on() => self.begin(Goal::Train, device),
                 Goal::Train => self.begin_run(device, self.settings.clone()),
             },
             Command::Pause if self.phase == Phase::Training => self.ask(Phase::Pausing, Request::Pause),
@@ -248,13 +249,14 @@ impl Session {
         self.begun_ms = begun_ms;
         self.events = events;
         self.keeping = Keeping::Unknown;
-        (self.breaks_since_saved, self.breaks) = (0, 0);
+        self.breaks = 0;
     }
 
     fn begin(&mut self, goal: Goal, device: DeviceChoice) -> Vec<Effect> {
         self.goal = goal;
         self.device = Some(device);
         self.failure = None;
+        self.breaks_since_saved = 0;
         match self.worker {
             WorkerState::Alive { .. } => self.proceed(),
             WorkerState::Absent | WorkerState::Loading => {

@@ -102,6 +102,11 @@ async fn evaluate(
     for (task, examples) in parts {
         let answering = Answering::new(task, &loaded.tokenizer, examples, loaded.positions, &config);
         let mut answering = answering.map_err(|error| trouble(&error))?;
+        let cut = answering.shortened();
+        if let Some(positions) = loaded.positions.filter(|_| cut > 0) {
+            let text = failure::texts_cut(&task.name, cut, examples.len(), positions);
+            post(&Event::Model(ModelEvent::Notice { text }));
+        }
         let mut sent = vec![false; examples.len()];
         let mut seconds = 0.0;
         while answering.progress().0 < examples.len() {

@@ -2,9 +2,9 @@
 
 use crate::live::LiveSettings;
 
-/// What the default run takes on the CPU: 98 s in headless Chrome on two cores of an AMD EPYC, nothing else running
+/// What the default run takes on the CPU: 68 s in headless Chrome on two cores of an AMD EPYC, nothing else running
 /// (`docs/experiments.md`).
-pub const DEFAULT_CPU_SECONDS: f64 = 98.0;
+pub const DEFAULT_CPU_SECONDS: f64 = 68.0;
 
 /// What a token costs beside another token, by what is done with it: multiplications per weight.
 const TRAINED: f64 = 3.0;

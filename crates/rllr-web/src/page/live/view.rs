@@ -117,6 +117,11 @@ impl RunView {
         self.answers.is_some()
     }
 
+    /// Whether there is a checkpoint, and something left to do after it.
+    pub fn can_go_on(&self) -> bool {
+        self.saved.is_some() && !self.is_whole()
+    }
+
     /// Median milliseconds of the last steps of the stage in progress.
     pub fn step_ms(&self) -> Option<f64> {
         let steps = &self.stage(self.current?)?.steps;

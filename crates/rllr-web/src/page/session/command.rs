@@ -37,7 +37,7 @@ pub enum Command {
     GoOn(DeviceChoice, EarlierRun),
     /// Give up the run in progress, and begin another one.
     Restart(DeviceChoice, LiveSettings),
-    /// Do the last task again, on this device.
+    /// Do the last task again, on this device; a run goes on from its last checkpoint.
     Retry(DeviceChoice),
     /// Hold the run.
     Pause,

@@ -308,6 +308,22 @@ fn commands_that_do_not_fit_are_ignored() {
     }
 }
 
+/// A run that is given up goes on from its checkpoint when it is tried again, also on another device.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_second_try_goes_on_from_the_checkpoint() {
+    let mut session = training(4);
+    session.event(saved(4));
+    session.event(step(5));
+    assert_eq!(session.event(Event::Failed(failure())), [Kill]);
+    assert_eq!(session.phase(), Phase::Failed);
+    assert_eq!(session.command(Command::Retry(Cpu)), [Spawn]);
+    session.event(Event::Ready);
+    let effects = session.event(checked(Cpu, true));
+    assert_eq!(effects[0], Restore, "then the run: {effects:?}");
+    assert_eq!(effects.len(), 2, "{effects:?}");
+    assert_eq!(steps(&session), 5, "the curve so far stays");
+}
+
 /// The worker is lost in step 6, with a checkpoint of step 4.
 #[wasm_bindgen_test(unsupported = test)]
 fn a_lost_worker_is_replaced_and_the_run_goes_on() {

@@ -65,6 +65,11 @@ pub(in crate::worker) fn damaged_piece(file: &str) -> String {
     format!("A piece of the model was damaged ({file}); it is fetched again.")
 }
 
+/// Texts that are longer than the model can read.
+pub(in crate::worker) fn texts_cut(task: &str, cut: usize, all: usize, positions: usize) -> String {
+    format!("{task}: {cut} of {all} texts were cut, because the model reads {positions} tokens at most.")
+}
+
 pub(in crate::worker) fn bad_data(error: &ReadError) -> Failure {
     let next = "Correct the line, or leave it out; then choose the file again.";
     match error {

@@ -67,9 +67,7 @@ fn CheckpointFile(store: Store) -> impl IntoView {
     let has_checkpoint = Memo::new(move |_| store.read(|session| session.run().saved.is_some()));
     let may_go_on = Memo::new(move |_| {
         store.read(|session| {
-            matches!(session.phase(), Phase::Stopped | Phase::Failed)
-                && session.run().saved.is_some()
-                && !session.run().is_whole()
+            matches!(session.phase(), Phase::Stopped | Phase::Failed) && session.run().can_go_on()
         })
     });
     let go_on = move |_| {
