@@ -169,7 +169,8 @@ fn compared(rows: &[&MethodRecord], against_baseline: Option<AgainstBaseline>) -
     };
     let accuracies = of(|row| row.held_out.accuracy);
     let (accuracy_ci95, interval_over) = match student_interval(&accuracies) {
-        Some(interval) => (interval, IntervalOver::Seeds),
+        // Student's t knows no limits, a share does.
+        Some(interval) => (interval.map(|bound| bound.clamp(0.0, 1.0)), IntervalOver::Seeds),
         None => (first.held_out.accuracy_ci95, IntervalOver::Examples),
     };
     ComparedMethod {
@@ -235,7 +236,8 @@ fn differences_by_example(rows: &[&MethodRecord], baseline: &[&MethodRecord]) ->
 }
 
 /// 95 % interval of a mean by Student's t, `x̄ ± t s / √n`; `None` below two values.
-fn student_interval(values: &[f64]) -> Option<[f64; 2]> {
+#[must_use]
+pub fn student_interval(values: &[f64]) -> Option<[f64; 2]> {
     let degrees = values.len().checked_sub(1).filter(|&degrees| degrees > 0)?;
     let mean = mean(values);
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / degrees as f64;

@@ -21,6 +21,7 @@ mod comparison;
 pub use answering::{AnswerMode, Answering, AnsweringConfig, AnsweringError, Prediction, Streaming};
 pub use comparison::{
     AgainstBaseline, ComparedMethod, Comparison, ComparisonError, IntervalOver, compare_methods,
+    student_interval,
 };
 pub use evaluation::{Evaluation, EvaluationError};
 pub use run_record::{

@@ -65,7 +65,9 @@ impl Ready<'_> {
         inputs.push(("tokenizer".to_owned(), self.base_path.join("tokenizer.json")));
         let plan = StagePlan {
             path: self.group.path("pairs"),
-            settings: self.settings(&json!({ "label_pairs": recipe.label_pairs })),
+            settings: self.settings(&json!({
+                "label_pairs": recipe.label_pairs, "reward_pairs": recipe.data.reward_pairs,
+            })),
             inputs,
         };
         self.group.stage(plan, |open| {

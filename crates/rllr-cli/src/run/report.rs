@@ -1,15 +1,11 @@
 //! The table at the end of a comparison: means over seeds, with intervals.
 
+use rllr_eval::student_interval;
 use rllr_train::pipeline::Method;
 
 use super::results::RunResult;
 use crate::data::output::{percent, table};
 use crate::terminal::say;
-
-/// Two-sided 97.5 % quantiles of Student's t with 1 to 10 degrees of freedom.
-const STUDENT: [f64; 10] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-];
 
 /// Prints a table for each task.
 pub(super) fn print(results: &[RunResult]) {
@@ -102,15 +98,11 @@ fn mean(values: &[f64]) -> Option<f64> {
 
 /// 95 % interval of the mean over seeds by Student's t; of one seed the bootstrap interval over its examples.
 fn interval(values: &[f64], results: &[&RunResult]) -> Option<[f64; 2]> {
-    let mean = mean(values)?;
     if let [only] = results {
         return Some(only.held_out.evaluation.accuracy_ci95);
     }
-    let count = values.len() as f64;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let quantile = STUDENT.get(values.len() - 2).copied().unwrap_or(1.96);
-    let half = quantile * (variance / count).sqrt();
-    Some([mean - half, mean + half])
+    // Student's t knows no limits, a share does.
+    student_interval(values).map(|interval| interval.map(|bound| bound.clamp(0.0, 1.0)))
 }
 
 #[cfg(test)]
@@ -126,5 +118,7 @@ mod tests {
         assert!((lo - (0.7 - mean_and_half)).abs() < 1e-9, "{lo}");
         assert!((hi - (0.7 + mean_and_half)).abs() < 1e-9, "{hi}");
         assert_eq!(interval(&[], &[]), None);
+        let [_, hi] = interval(&[0.9, 1.0], &[]).unwrap();
+        assert!((hi - 1.0).abs() < 1e-9, "no more than all: {hi}");
     }
 }

@@ -33,7 +33,7 @@ use crate::pipeline::sft_stage::SftStage;
 use crate::ppo::PpoTrainer;
 use crate::ppo_config::PpoConfig;
 use crate::prompt_and_response::PromptAndResponse;
-use crate::random_stream::{Purpose, random_stream};
+use crate::random_stream::{Purpose, random_stream, shuffled};
 use crate::reward_config::RewardConfig;
 use crate::reward_models::{RewardModels, TrainedReward};
 use crate::sft_config::SftConfig;
@@ -155,7 +155,12 @@ impl<'a> Comparison<'a> {
                 pairs.extend(material.flipped_pairs(&examples.sft)?);
             }
         }
-        Ok(pairs)
+        let Some(most) = self.recipe.data.reward_pairs else {
+            return Ok(pairs);
+        };
+        let mut drawn = shuffled(pairs.len(), &mut rng);
+        drawn.truncate(most);
+        Ok(drawn.into_iter().map(|index| pairs[index].clone()).collect())
     }
 
     /// What every reward model is measured on.

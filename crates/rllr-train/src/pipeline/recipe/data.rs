@@ -27,6 +27,9 @@ pub struct DataRecipe {
     pub rationales: RationaleTexts,
     /// Rows of a file with a longer rationale are left out and counted, in characters. Default none are.
     pub max_rationale_chars: Option<usize>,
+    /// Most pairs of one kind that a reward model learns from, drawn from those of all tasks. Default none: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reward_pairs: Option<usize>,
     /// Questions that the fine-tuned model answers twice, to count how many pairs of its answers differ in the label.
     /// Default 200.
     pub sampled_pairs: usize,
@@ -148,6 +151,7 @@ impl Default for DataRecipe {
             models: ModelPlan::OnePerTask,
             rationales: RationaleTexts::OneWriter,
             max_rationale_chars: None,
+            reward_pairs: None,
             sampled_pairs: 200,
             max_tokens: None,
             level: Level::Easy,

@@ -108,6 +108,41 @@ fn every_method_is_trained_with_adapters() {
     compare_all(&recipe);
 }
 
+/// Both tasks and both ways to make label-sensitive pairs are among the pairs that are drawn.
+#[wasm_bindgen_test(unsupported = test)]
+fn reward_models_learn_from_as_many_pairs_as_are_wanted() {
+    let mut recipe = recipe();
+    let tasks = [TaskKind::FilmSentiment, TaskKind::SceneNli]
+        .map(|kind| TaskExamples::generated(kind, &recipe.data, recipe.seed).unwrap());
+    let tokenizer: Tokenizer = train_tokenizer(&recipe, &tasks).unwrap();
+    let config = recipe.model.config(tokenizer.vocab_size());
+    let pairs = |recipe: &Recipe| {
+        let comparison = Comparison {
+            recipe,
+            tasks: &tasks,
+            tokenizer: &tokenizer,
+            config: &config,
+            max_tokens: max_tokens(recipe, &config),
+        };
+        comparison.training_pairs(PairKind::Label).unwrap()
+    };
+    let all = pairs(&recipe);
+    recipe.data.reward_pairs = Some(all.len() / 2);
+    let some = pairs(&recipe);
+    assert_eq!(some.len(), all.len() / 2);
+    assert!(some.iter().all(|pair| all.contains(pair)), "they are some of all");
+    assert_eq!(pairs(&recipe), some, "the same seed draws the same");
+    for task in &tasks {
+        assert!(
+            some.iter().any(|pair| pair.task == task.task.name),
+            "{}",
+            task.task.name
+        );
+    }
+    recipe.data.reward_pairs = Some(10 * all.len());
+    assert_eq!(pairs(&recipe).len(), all.len());
+}
+
 fn compare_all(recipe: &Recipe) {
     let tasks = [TaskKind::FilmSentiment, TaskKind::SceneNli]
         .map(|kind| TaskExamples::generated(kind, &recipe.data, recipe.seed).unwrap());
