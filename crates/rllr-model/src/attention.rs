@@ -1,12 +1,18 @@
 //! Grouped-query attention.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
+#[cfg(feature = "flex")]
+use crate::by_hand;
+use crate::columns::columns_of;
 use crate::derivative::shifted_exp;
 use crate::lora::{LoraLayer, project};
+use crate::norm::rms_norm;
 use crate::rotary::Rotation;
 
 /// Attention in which several query heads share one key and value head.
@@ -61,7 +67,7 @@ pub struct PackedProjection {
 
 /// What attention is computed from, heads apart and rotated.
 pub(crate) struct QueryKeyValue {
-    /// `[batch, heads, seq_len, head_dim]`.
+    /// Of the columns that are asked for, `[batch, heads, columns, head_dim]`.
     pub(crate) queries: Tensor<4>,
     /// `[batch, kv_heads, seq_len, head_dim]`.
     pub(crate) keys: Tensor<4>,
@@ -70,7 +76,7 @@ pub(crate) struct QueryKeyValue {
 }
 
 impl Attention {
-    /// Projects to queries, keys and values, and rotates the first two by their positions.
+    /// Projects some columns to queries and all to keys and values, and rotates the first two by their positions.
     ///
     /// # Shapes
     ///
@@ -78,6 +84,7 @@ impl Attention {
     pub(crate) fn project(
         &self,
         x: Tensor<3>,
+        columns: &Range<usize>,
         rotation: Option<&Rotation>,
         adapter: Option<&LoraLayer>,
     ) -> QueryKeyValue {
@@ -86,23 +93,24 @@ impl Attention {
             keys,
             values,
         } = match &self.projections {
-            Projections::Separate(projections) => self.project_separately(projections, x, adapter),
-            Projections::Fused(projection) => self.project_fused(projection, x, adapter),
-            Projections::Packed(projection) => self.project_packed(projection, x),
+            Projections::Separate(projections) => self.project_separately(projections, x, columns, adapter),
+            Projections::Fused(projection) => self.project_fused(projection, x, columns, adapter),
+            Projections::Packed(projection) => self.project_packed(projection, x, columns),
         };
-        let place = |x: Tensor<4>, norm: &Option<RmsNorm>| {
+        let place = |x: Tensor<4>, columns: &Range<usize>, norm: &Option<RmsNorm>| {
             let x = match norm {
-                Some(norm) => norm.forward(x),
+                Some(norm) => rms_norm(norm, x),
                 None => x,
             };
             match rotation {
-                Some(rotation) => rotation.apply(x),
+                Some(rotation) => rotation.apply(x, columns),
                 None => x,
             }
         };
+        let all = 0..keys.dims()[2];
         QueryKeyValue {
-            queries: place(queries, &self.q_norm),
-            keys: place(keys, &self.k_norm),
+            queries: place(queries, columns, &self.q_norm),
+            keys: place(keys, &all, &self.k_norm),
             values,
         }
     }
@@ -111,6 +119,7 @@ impl Attention {
         &self,
         projections: &SeparateProjections,
         x: Tensor<3>,
+        columns: &Range<usize>,
         adapter: Option<&LoraLayer>,
     ) -> QueryKeyValue {
         let SeparateProjections {
@@ -118,7 +127,8 @@ impl Attention {
             k_proj,
             v_proj,
         } = projections;
-        let queries = project(q_proj, adapter, "self_attn.q_proj", x.clone());
+        let asking = columns_of(x.clone(), 1, columns);
+        let queries = project(q_proj, adapter, "self_attn.q_proj", asking);
         let keys = project(k_proj, adapter, "self_attn.k_proj", x.clone());
         let values = project(v_proj, adapter, "self_attn.v_proj", x);
         QueryKeyValue {
@@ -128,12 +138,17 @@ impl Attention {
         }
     }
 
-    fn project_packed(&self, projection: &PackedProjection, x: Tensor<3>) -> QueryKeyValue {
+    fn project_packed(
+        &self,
+        projection: &PackedProjection,
+        x: Tensor<3>,
+        columns: &Range<usize>,
+    ) -> QueryKeyValue {
         let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
         let all = split_heads(projection.query_key_value.forward(x), heads + 2 * kv_heads);
         let part = |start, len| all.clone().narrow(1, start, len);
         QueryKeyValue {
-            queries: part(0, heads),
+            queries: columns_of(part(0, heads), 2, columns),
             keys: part(heads, kv_heads),
             values: part(heads + kv_heads, kv_heads),
         }
@@ -143,6 +158,7 @@ impl Attention {
         &self,
         projection: &FusedProjection,
         x: Tensor<3>,
+        columns: &Range<usize>,
         adapter: Option<&LoraLayer>,
     ) -> QueryKeyValue {
         let head_dim = self.head_dim;
@@ -155,7 +171,7 @@ impl Attention {
         let all = split_heads(all, self.num_attention_heads);
         let part = |index| all.clone().narrow(3, index * head_dim, head_dim);
         QueryKeyValue {
-            queries: part(0),
+            queries: columns_of(part(0), 2, columns),
             keys: part(1),
             values: part(2),
         }
@@ -181,43 +197,61 @@ impl Attention {
         attention_bias: Option<Tensor<4>>,
         adapter: Option<&LoraLayer>,
     ) -> Tensor<3> {
-        let [batch, heads, seq_len, head_dim] = queries.dims();
-        let [_, kv_heads, _, key_len] = keys.dims();
-        let grouped_rows = heads / kv_heads * seq_len;
-
-        let scale = 1.0 / (head_dim as f64).sqrt();
-        let queries = (queries * scale).reshape([batch, kv_heads, grouped_rows, head_dim]);
-        let scores = queries.matmul(keys).reshape([batch, heads, seq_len, key_len]);
-        let scores = match attention_bias {
-            Some(bias) => scores + bias,
-            None => scores,
-        };
-        let scores = scores.reshape([batch, kv_heads, grouped_rows, key_len]);
-        let attended = if seq_len == 1 {
-            // A step of decoding: few numbers, so the number of operations counts.
-            softmax(scores, 3).matmul(values)
-        } else {
-            weighted_mean(scores, values)
-        };
-        let attended = attended.reshape([batch, heads, seq_len, head_dim]);
+        let scale = 1.0 / (self.head_dim as f64).sqrt();
+        let attended = weighted_values(queries * scale, keys, values, attention_bias);
         project(&self.o_proj, adapter, "self_attn.o_proj", join_heads(attended))
     }
 }
 
-/// `softmax(scores) values`, as `(E V) / (E 1)` with `E = exp(scores − max scores)`.
+/// `softmax(q k + bias) v`.
+///
+/// # Shapes
+///
+/// - as [`Attention::attend`]; output: `[batch, heads, seq_len, head_dim]`
+fn weighted_values(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    attention_bias: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let [batch, heads, seq_len, head_dim] = queries.dims();
+    let [_, kv_heads, _, key_len] = keys.dims();
+    // A step of decoding: few numbers, so the number of operations counts.
+    let is_step = seq_len == 1 && !queries.is_autodiff();
+    #[cfg(feature = "flex")]
+    if !is_step && by_hand::is_at_hand(&queries) {
+        return by_hand::attention(queries, keys, values, attention_bias);
+    }
+    let grouped_rows = heads / kv_heads * seq_len;
+    let queries = queries.reshape([batch, kv_heads, grouped_rows, head_dim]);
+    let scores = queries.matmul(keys).reshape([batch, heads, seq_len, key_len]);
+    let grouped = [batch, kv_heads, grouped_rows, key_len];
+    let scores = match attention_bias {
+        Some(bias) => scores + bias,
+        None => scores,
+    };
+    let attended = if is_step {
+        softmax(scores.reshape(grouped), 3).matmul(values)
+    } else {
+        weighted_mean(shifted_exp(scores).reshape(grouped), values)
+    };
+    attended.reshape([batch, heads, seq_len, head_dim])
+}
+
+/// `softmax(scores) values`, as `(E V) / (E 1)` with `E = exp(scores − max scores)`, the numerators.
 ///
 /// The sums of a row's weights are one more column of the product, so both passes go over the large `E` less often than
 /// they do with Burn's softmax.
 ///
 /// # Shapes
 ///
-/// - `scores`: `[batch, kv_heads, rows, key_len]`
+/// - `numerators`: `[batch, kv_heads, rows, key_len]`
 /// - `values`: `[batch, kv_heads, key_len, head_dim]`
 /// - output: `[batch, kv_heads, rows, head_dim]`
-fn weighted_mean(scores: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
+fn weighted_mean(numerators: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
     let [batch, kv_heads, key_len, head_dim] = values.dims();
     let ones = Tensor::ones([batch, kv_heads, key_len, 1], &values.device());
-    let sums = shifted_exp(scores).matmul(Tensor::cat(vec![values, ones], 3));
+    let sums = numerators.matmul(Tensor::cat(vec![values, ones], 3));
     let of_values = sums.clone().narrow(3, 0, head_dim);
     of_values * sums.narrow(3, head_dim, 1).recip()
 }

@@ -1,9 +1,12 @@
 //! One block of the decoder.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::attention::{Attention, QueryKeyValue};
+use crate::columns::columns_of;
 use crate::feed_forward::FeedForward;
 use crate::kv_cache::LayerCache;
 use crate::lora::LoraLayer;
@@ -44,18 +47,21 @@ pub(crate) struct BlockContext<'a> {
 }
 
 impl Block {
-    /// `[batch, seq_len, d_model]` -> `[batch, seq_len, d_model]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, context: &BlockContext<'_>) -> Tensor<3> {
-        let normed = self.input_layernorm.forward(x.clone());
-        let projected = self
-            .self_attn
-            .project(normed.clone(), context.rotation, context.adapter);
+    /// Some columns of what the block makes of all: `[batch, seq_len, d_model]` -> `[batch, columns, d_model]`.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<3>,
+        columns: &Range<usize>,
+        context: &BlockContext<'_>,
+    ) -> Tensor<3> {
+        let (residual, projected) = self.begin(x, columns, context);
         let QueryKeyValue {
             queries,
             keys,
             values,
         } = projected;
-        self.finish(x, normed, (queries, keys.swap_dims(2, 3), values), context)
+        let upright = keys.swap_dims(2, 3);
+        self.finish(residual, (queries, upright, values), columns, context)
     }
 
     /// The same for tokens whose predecessors' keys and values stand in the first `start` columns of the cache; the
@@ -63,39 +69,56 @@ impl Block {
     pub(crate) fn forward_cached(
         &self,
         x: Tensor<3>,
+        columns: &Range<usize>,
         context: &BlockContext<'_>,
         start: usize,
         key_len: usize,
         cache: &mut LayerCache,
     ) -> Tensor<3> {
-        let normed = self.input_layernorm.forward(x.clone());
+        let (residual, projected) = self.begin(x, columns, context);
         let QueryKeyValue {
             queries,
             keys,
             values,
-        } = self
-            .self_attn
-            .project(normed.clone(), context.rotation, context.adapter);
+        } = projected;
         let (keys, values) = cache.append(start, key_len, keys, values);
-        self.finish(x, normed, (queries, keys, values), context)
+        self.finish(residual, (queries, keys, values), columns, context)
     }
 
-    /// Everything behind the projections, which is the same with and without a cache; `keys` stand upright.
-    fn finish(
+    /// What attention's output is added to, `[batch, columns, d_model]`, and what attention is computed from.
+    fn begin(
         &self,
         x: Tensor<3>,
-        normed: Tensor<3>,
+        columns: &Range<usize>,
+        context: &BlockContext<'_>,
+    ) -> (Tensor<3>, QueryKeyValue) {
+        let normed = self.input_layernorm.forward(x.clone());
+        let residual = columns_of(self.residual.of(x, normed.clone()), 1, columns);
+        let projected = self
+            .self_attn
+            .project(normed, columns, context.rotation, context.adapter);
+        (residual, projected)
+    }
+
+    /// Everything behind the projections, which is the same with and without a cache.
+    ///
+    /// - `residual`: what attention's output is added to, `[batch, columns, d_model]`
+    /// - `queries`: `[batch, heads, columns, head_dim]`; `keys` stand upright
+    fn finish(
+        &self,
+        residual: Tensor<3>,
         (queries, keys, values): (Tensor<4>, Tensor<4>, Tensor<4>),
+        columns: &Range<usize>,
         context: &BlockContext<'_>,
     ) -> Tensor<3> {
+        let adapter = context.adapter;
         let bias = context.attention_bias.cloned();
-        let attended = self
-            .self_attn
-            .attend(queries, keys, values, bias, context.adapter);
-        let x = self.residual.of(x, normed) + normalized(attended, self.post_self_attn_layernorm.as_ref());
+        let bias = bias.map(|bias| columns_of(bias, 2, columns));
+        let attended = self.self_attn.attend(queries, keys, values, bias, adapter);
+        let x = residual + normalized(attended, self.post_self_attn_layernorm.as_ref());
 
         let normed = self.post_attention_layernorm.forward(x.clone());
-        let fed = self.mlp.forward(normed.clone(), context.adapter);
+        let fed = self.mlp.forward(normed.clone(), adapter);
         self.residual.of(x, normed) + normalized(fed, self.post_mlp_layernorm.as_ref())
     }
 }

@@ -1,5 +1,7 @@
 //! The language model: a decoder with an output layer.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::module::linear;
@@ -125,9 +127,14 @@ impl<'a> AdaptedLm<'a> {
         self.model.model.forward(input, self.adapter)
     }
 
+    /// Some neighbouring columns of [`AdaptedLm::hidden_states`], `[batch, columns, d_model]`; see
+    /// [`Decoder::forward_columns`].
+    #[must_use]
+    pub fn hidden_columns(self, input: &DecoderInput, columns: Range<usize>) -> Tensor<3> {
+        self.model.model.forward_columns(input, self.adapter, columns)
+    }
+
     /// What the output layer reads for the tokens after those in the cache, `[batch, seq_len, d_model]`.
-    ///
-    /// Of a prompt only the last column's logits are needed, and the output layer is the dearest one.
     ///
     /// # Errors
     ///
@@ -138,6 +145,24 @@ impl<'a> AdaptedLm<'a> {
         cache: &mut KvCache,
     ) -> Result<Tensor<3>, CacheFull> {
         self.model.model.forward_cached(input, cache, self.adapter)
+    }
+
+    /// The last column of [`AdaptedLm::hidden_states_cached`], `[batch, 1, d_model]`.
+    ///
+    /// Of a prompt no other column's logits are needed, and the output layer is the dearest one.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheFull`] when the tokens do not fit; the cache is then unchanged.
+    pub(crate) fn last_hidden_state_cached(
+        self,
+        input: &DecoderInput,
+        cache: &mut KvCache,
+    ) -> Result<Tensor<3>, CacheFull> {
+        let decoder = &self.model.model;
+        let [_, seq_len] = input.tokens.dims();
+        let pass = decoder.pass(input, self.adapter);
+        decoder.read(input.tokens.clone(), seq_len - 1..seq_len, &pass, cache)
     }
 
     /// The output layer, `[batch, seq_len, d_model]` -> `[batch, seq_len, vocab_size]`.

@@ -1,5 +1,7 @@
 //! The decoder: embedding, blocks, normalisation.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{FloatDType, Int, Tensor};
@@ -58,10 +60,25 @@ impl Decoder {
     /// Reads all tokens at once: hidden states after the last block, normalised, `[batch, seq_len, d_model]`.
     #[must_use]
     pub fn forward(&self, input: &DecoderInput, adapter: Option<&LoraAdapter>) -> Tensor<3> {
+        let [_, seq_len] = input.tokens.dims();
+        self.forward_columns(input, adapter, 0..seq_len)
+    }
+
+    /// Some neighbouring columns of [`Decoder::forward`], `[batch, columns, d_model]`.
+    ///
+    /// They depend on the other columns through their keys and values alone. So the last block computes nothing else of
+    /// those: of a model with few blocks and rows that are mostly prompt, a good part of the pass.
+    #[must_use]
+    pub fn forward_columns(
+        &self,
+        input: &DecoderInput,
+        adapter: Option<&LoraAdapter>,
+        columns: Range<usize>,
+    ) -> Tensor<3> {
         let pass = self.pass(input, adapter);
-        let embedded = self.embed(input);
-        let x = (0..self.num_blocks()).fold(embedded, |x, layer| self.block(layer, x, &pass));
-        self.normalize(x)
+        let last = self.num_blocks() - 1;
+        let x = (0..last).fold(self.embed(input), |x, layer| self.block(layer, x, &pass));
+        self.normalize(self.block_columns(last, x, &pass, &columns))
     }
 
     /// Reads the tokens after those in the cache, and adds them to it.
@@ -71,22 +88,35 @@ impl Decoder {
         cache: &mut KvCache,
         adapter: Option<&LoraAdapter>,
     ) -> Result<Tensor<3>, CacheFull> {
-        self.read(input.tokens.clone(), &self.pass(input, adapter), cache)
+        let [_, seq_len] = input.tokens.dims();
+        self.read(
+            input.tokens.clone(),
+            0..seq_len,
+            &self.pass(input, adapter),
+            cache,
+        )
     }
 
-    /// The same when what the blocks share is known.
+    /// Some columns of the same when what the blocks share is known, `[batch, columns, d_model]`.
     pub(crate) fn read(
         &self,
         tokens: Tensor<2, Int>,
+        columns: Range<usize>,
         pass: &Pass<'_>,
         cache: &mut KvCache,
     ) -> Result<Tensor<3>, CacheFull> {
         let [_, seq_len] = tokens.dims();
         let start = cache.claim(seq_len)?;
         let mut x = self.embed_ids(tokens);
+        let last = self.num_blocks() - 1;
         for (layer, layer_cache) in cache.layers.iter_mut().enumerate() {
             let context = self.context(layer, pass);
-            x = self.layers[layer].forward_cached(x, &context, start, pass.key_len, layer_cache);
+            let columns = if layer == last {
+                columns.clone()
+            } else {
+                0..seq_len
+            };
+            x = self.layers[layer].forward_cached(x, &columns, &context, start, pass.key_len, layer_cache);
         }
         Ok(self.normalize(x))
     }
@@ -111,7 +141,7 @@ impl Decoder {
 
     /// What the blocks share in a forward pass over `input`.
     ///
-    /// This and the three methods below are the steps of [`Decoder::forward`], for those who need what lies between
+    /// This and the methods below are the steps of [`Decoder::forward`], for those who need what lies between
     /// them, such as training that keeps only the blocks' inputs.
     #[must_use]
     pub fn pass<'a>(&self, input: &DecoderInput, adapter: Option<&'a LoraAdapter>) -> Pass<'a> {
@@ -171,7 +201,20 @@ impl Decoder {
     /// Block `layer`, counted from 0: `[batch, seq_len, d_model]` -> `[batch, seq_len, d_model]`.
     #[must_use]
     pub fn block(&self, layer: usize, x: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
-        self.layers[layer].forward(x, &self.context(layer, pass))
+        let [_, seq_len, _] = x.dims();
+        self.block_columns(layer, x, pass, &(0..seq_len))
+    }
+
+    /// Some neighbouring columns of [`Decoder::block`], `[batch, seq_len, d_model]` -> `[batch, columns, d_model]`.
+    #[must_use]
+    pub fn block_columns(
+        &self,
+        layer: usize,
+        x: Tensor<3>,
+        pass: &Pass<'_>,
+        columns: &Range<usize>,
+    ) -> Tensor<3> {
+        self.layers[layer].forward(x, columns, &self.context(layer, pass))
     }
 
     /// What follows the last block, `[batch, seq_len, d_model]`.
@@ -212,3 +255,6 @@ pub(crate) fn plus(x: Tensor<4>, other: Option<&Tensor<4>>) -> Tensor<4> {
         None => x,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,10 @@
 
 use burn::tensor::Tensor;
 
+use crate::exponentials;
+
 #[cfg(test)]
 mod tests;
-
-/// Exponents are at least this. `exp(−80)` is 2e-35: in a sum that has a term `exp(0) = 1` it is less than a rounding
-/// error, and unlike the exponential of the number that stands for "unseen" it takes no slow path.
-const LOWEST_EXPONENT: f32 = -80.0;
 
 /// A tensor that is `value`, and whose derivative by `x` is `slope`: `value + slope · (x − x̄)`, where `x̄` has the value of
 /// `x` and is constant. All three have one shape.
@@ -21,30 +19,30 @@ fn with_slope<const D: usize>(x: Tensor<D>, value: Tensor<D>, slope: Tensor<D>) 
     (x - constant) * Tensor::from_inner(slope) + Tensor::from_inner(value)
 }
 
-/// `exp(max(x − max x, −80))` along the last axis, with `max x` constant: the numerators of a softmax.
-pub(crate) fn shifted_exp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let values = |x: Tensor<D>| {
-        let largest = x.clone().max_dim(D - 1);
-        (x - largest).clamp_min(LOWEST_EXPONENT).exp()
-    };
-    if !x.is_autodiff() {
-        return values(x);
+/// `exp(max(x − max x, −80))` along the last axis, the numerators of attention's softmax, with `max x` constant in the
+/// derivative, so that it is the value itself.
+pub(crate) fn shifted_exp(scores: Tensor<4>) -> Tensor<4> {
+    if !scores.is_autodiff() {
+        return exponentials::shifted_exp(scores);
     }
-    let exponentials = values(x.clone().inner());
-    with_slope(x, exponentials.clone(), exponentials)
+    let numerators = exponentials::shifted_exp(scores.clone().inner());
+    with_slope(scores, numerators.clone(), numerators)
 }
 
 /// `x σ(x)` with the derivative `σ(x) (1 + x − x σ(x))`; Elfwing et al. 2017 (arXiv 1702.03118).
-///
-/// `σ(x) = 1 / (1 + exp(−x))` in plain passes, which a processor's vectors take; Burn's own asks for the sign of every
-/// number. Where `exp(−x)` is infinite, `σ(x)` is 0 as it should be.
 pub(crate) fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let plain = x.clone().inner();
-    let gate = ((-plain.clone()).exp() + 1.0).recip();
     if !x.is_autodiff() {
-        return plain * gate;
+        return x.clone() * sigmoid(x);
     }
+    let plain = x.clone().inner();
+    let gate = sigmoid(plain.clone());
     let value = plain.clone() * gate.clone();
     let slope = (plain - value.clone() + 1.0) * gate;
     with_slope(x, value, slope)
+}
+
+/// `1 / (1 + exp(−x))` in plain passes, which a GPU and a processor's vectors take; Burn's own asks for the sign of
+/// every number. Where `exp(−x)` is infinite, it is 0 as it should be.
+fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    ((-x).exp() + 1.0).recip()
 }

@@ -4,6 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Tensor, activation};
 
+#[cfg(feature = "flex")]
+use crate::by_hand;
 use crate::derivative;
 use crate::lora::{LoraLayer, project};
 
@@ -51,9 +53,9 @@ impl FeedForward {
                 up_proj,
                 down_proj,
             }) => {
-                let gate = silu(project(gate_proj, adapter, "mlp.gate_proj", x.clone()));
+                let gate = project(gate_proj, adapter, "mlp.gate_proj", x.clone());
                 let up = project(up_proj, adapter, "mlp.up_proj", x);
-                project(down_proj, adapter, "mlp.down_proj", gate * up)
+                project(down_proj, adapter, "mlp.down_proj", gated_silu(gate, up))
             }
             Self::FusedSwiGlu(FusedSwiGlu {
                 gate_up_proj,
@@ -61,13 +63,9 @@ impl FeedForward {
             }) => {
                 let both = project(gate_up_proj, adapter, "mlp.gate_up_proj", x);
                 let inner = both.dims()[2] / 2;
-                let gate = silu(both.clone().narrow(2, 0, inner));
-                project(
-                    down_proj,
-                    adapter,
-                    "mlp.down_proj",
-                    gate * both.narrow(2, inner, inner),
-                )
+                let gate = both.clone().narrow(2, 0, inner);
+                let up = both.narrow(2, inner, inner);
+                project(down_proj, adapter, "mlp.down_proj", gated_silu(gate, up))
             }
             Self::Gelu(Gelu {
                 dense_h_to_4h,
@@ -80,15 +78,18 @@ impl FeedForward {
     }
 }
 
-/// `x σ(x)`; in a step of decoding with Burn's function, because few numbers are computed there and the number of
-/// operations counts.
-fn silu(x: Tensor<3>) -> Tensor<3> {
-    let [_, seq_len, _] = x.dims();
-    if seq_len == 1 {
-        activation::silu(x)
-    } else {
-        derivative::silu(x)
+/// `silu(gate) · up` with `silu(x) = x σ(x)`.
+fn gated_silu(gate: Tensor<3>, up: Tensor<3>) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if by_hand::is_at_hand(&gate) {
+        return by_hand::gated_silu(gate, up);
     }
+    let [_, seq_len, _] = gate.dims();
+    if seq_len == 1 {
+        // A step of decoding: few numbers, so the number of operations counts.
+        return activation::silu(gate) * up;
+    }
+    derivative::silu(gate) * up
 }
 
 /// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, the hyperbolic tangent's approximation of GELU.

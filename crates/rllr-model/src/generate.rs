@@ -135,9 +135,9 @@ impl AdaptedLm<'_> {
         let mut cache = KvCache::of(&model.model, rows, capacity, &device);
         let lm = AdaptedLm::new(&model, adapter.as_ref());
         let hidden = lm
-            .hidden_states_cached(&batch.to_device(&device), &mut cache)
+            .last_hidden_state_cached(&batch.to_device(&device), &mut cache)
             .expect("the cache is larger than the prompts");
-        let logits = lm.logits(hidden.narrow(1, prompt_len - 1, 1)).squeeze_dim(1);
+        let logits = lm.logits(hidden).squeeze_dim(1);
         Ok(Generating {
             plan: DecodingPlan::new(&model.model, &batch, capacity, &device),
             sampler: Sampler::new(config, prompts, vocab_size, uniforms, &device),
@@ -200,7 +200,7 @@ impl Generating {
             return;
         };
         let pass = self.plan.pass(self.cache.filled(), self.adapter.as_ref());
-        let hidden = self.model.model.read(tokens, &pass, &mut self.cache);
+        let hidden = self.model.model.read(tokens, 0..1, &pass, &mut self.cache);
         let hidden = hidden.expect("the cache has room for every step");
         let lm = AdaptedLm::new(&self.model, self.adapter.as_ref());
         self.logits = lm.logits(hidden).squeeze_dim(1);

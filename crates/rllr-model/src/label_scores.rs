@@ -112,10 +112,9 @@ impl AdaptedLm<'_> {
         let [rows, prompt_len] = batch.dims();
         let mut cache = KvCache::of(&model.model, rows, prompt_len + plan.columns, &device);
         let fits = "the cache has room for prompts and answers";
-        let hidden = lm
-            .hidden_states_cached(&batch.to_device(&device), &mut cache)
+        let last = lm
+            .last_hidden_state_cached(&batch.to_device(&device), &mut cache)
             .expect(fits);
-        let last = hidden.narrow(1, prompt_len - 1, 1);
         let first_tokens = Tensor::from_data(plan.first_tokens.clone(), &device);
         let mut reads = Transaction::default().register(log_probs(lm, last, first_tokens));
         if plan.columns > 0 {

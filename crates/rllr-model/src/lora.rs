@@ -260,4 +260,4 @@ impl ModuleVisitor for NameVisitor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,6 +4,9 @@ use burn::module::Module;
 use burn::nn::{LayerNorm, RmsNorm};
 use burn::tensor::{DType, Tensor};
 
+#[cfg(feature = "flex")]
+use crate::by_hand;
+
 /// The normalisation of a family.
 #[derive(Module, Debug)]
 pub enum Norm {
@@ -17,7 +20,7 @@ impl Norm {
     /// Over the last axis; the shape stays.
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
-            Self::Rms(norm) => norm.forward(x),
+            Self::Rms(norm) => rms_norm(norm, x),
             Self::Layer(norm) => norm.forward(x),
         }
     }
@@ -29,4 +32,13 @@ impl Norm {
             Self::Layer(norm) => norm.gamma.dtype(),
         }
     }
+}
+
+/// `x / √(mean(x²) + ε) · w` over the last axis.
+pub(crate) fn rms_norm<const D: usize>(norm: &RmsNorm, x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if by_hand::is_at_hand(&x) {
+        return by_hand::rms_norm(x, norm.gamma.val(), norm.epsilon);
+    }
+    norm.forward(x)
 }

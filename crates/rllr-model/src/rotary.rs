@@ -1,9 +1,14 @@
 //! Rotary position embeddings.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::CausalLmConfig;
+#[cfg(feature = "flex")]
+use crate::by_hand;
+use crate::columns::columns_of;
 use crate::config::RotaryPairs;
 
 /// Cosines and sines of every position's rotation.
@@ -157,10 +162,12 @@ impl StepRotations {
 }
 
 impl Rotation {
-    /// Turns every head by its token's position, `[batch, heads, seq_len, head_dim]`.
-    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Turns every head by its token's position, `[batch, heads, columns, head_dim]`.
+    ///
+    /// - `columns`: the tokens of the pass that `x` belongs to
+    pub(crate) fn apply(&self, x: Tensor<4>, columns: &Range<usize>) -> Tensor<4> {
         match self {
-            Self::Columns(rotation) => rotation.apply(x),
+            Self::Columns(rotation) => rotation.of(columns).apply(x),
             Self::Matrix(matrix) => {
                 let shape = x.dims();
                 x.swap_dims(1, 2).matmul(matrix.clone()).reshape(shape)
@@ -170,6 +177,15 @@ impl Rotation {
 }
 
 impl ColumnRotation {
+    /// The rotations of some tokens.
+    fn of(&self, columns: &Range<usize>) -> Self {
+        Self {
+            cos: columns_of(self.cos.clone(), 2, columns),
+            signed_sin: columns_of(self.signed_sin.clone(), 2, columns),
+            pairs: self.pairs,
+        }
+    }
+
     /// `x · cos + rotate_half(x) · sin` on the first `rotary_dim` columns, where `rotate_half((x₁, x₂)) = (−x₂, x₁)`
     /// for the two columns of each pair.
     ///
@@ -179,6 +195,10 @@ impl ColumnRotation {
     ///
     /// - `x` and output: `[batch, heads, seq_len, head_dim]`
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        #[cfg(feature = "flex")]
+        if by_hand::is_at_hand(&x) {
+            return by_hand::rotate(x, &self.cos, &self.signed_sin, self.pairs);
+        }
         let [_, _, _, head_dim] = x.dims();
         let [_, _, _, rotary_dim] = self.cos.dims();
         if rotary_dim == head_dim {
@@ -251,7 +271,7 @@ mod tests {
         for (pairs, row, turned) in cases {
             let x = Tensor::<4>::from_data([[[row, row]]], &device);
             let positions = Tensor::<2, Int>::from_data([[0, 1]], &device);
-            let rotated = table(2, 4, 1.0, pairs).at(positions).apply(x);
+            let rotated = table(2, 4, 1.0, pairs).at(positions).apply(x, &(0..2));
             rotated
                 .to_data()
                 .assert_approx_eq::<f32>(&TensorData::from([[[row, turned]]]), Tolerance::absolute(1e-6));
@@ -272,7 +292,10 @@ mod tests {
         let table = RotaryTable::new(&config, RotaryPairs::Adjacent, &device);
         let x = Tensor::<4>::from_data([[[[1.0, 0.0, 5.0, 6.0]]]], &device);
         let (sin, cos) = 1f32.sin_cos();
-        let rotated = table.at(Tensor::from_data([[1]], &device)).apply(x).to_data();
+        let rotated = table
+            .at(Tensor::from_data([[1]], &device))
+            .apply(x, &(0..1))
+            .to_data();
         rotated.assert_approx_eq::<f32>(
             &TensorData::from([[[[cos, sin, 5.0, 6.0]]]]),
             Tolerance::absolute(1e-6),
@@ -302,8 +325,10 @@ mod tests {
             let x = Tensor::<4>::from_data(TensorData::new(numbers, [2, 3, 1, 8]), &device);
             let positions = Tensor::<2, Int>::from_data([[0, 5, 11], [0, 2, 8]], &device);
             for column in 0..3 {
-                let expected = table.at(positions.clone().narrow(1, column, 1)).apply(x.clone());
-                let found = table.steps(positions.clone(), 8).at(column).apply(x.clone());
+                let of_column = table.at(positions.clone().narrow(1, column, 1));
+                let expected = of_column.apply(x.clone(), &(0..1));
+                let step = table.steps(positions.clone(), 8).at(column);
+                let found = step.apply(x.clone(), &(0..1));
                 let expected = expected.to_data();
                 found
                     .to_data()
@@ -321,7 +346,10 @@ mod tests {
             let q = Tensor::<4>::from_data([[[[0.3, -1.0, 0.5, 2.0, 0.1, 0.7, -0.2, 1.1]]]], &device);
             let k = Tensor::<4>::from_data([[[[1.2, 0.4, -0.6, 0.3, 0.9, -1.5, 0.8, 0.2]]]], &device);
             let score = |m: i32, n: i32| {
-                let turn = |x: &Tensor<4>, p| table.at(Tensor::from_data([[p]], &device)).apply(x.clone());
+                let turn = |x: &Tensor<4>, p| {
+                    let rotation = table.at(Tensor::from_data([[p]], &device));
+                    rotation.apply(x.clone(), &(0..1))
+                };
                 (turn(&q, m) * turn(&k, n)).sum().into_scalar::<f32>()
             };
             assert!((score(3, 1) - score(12, 10)).abs() < 1e-5);

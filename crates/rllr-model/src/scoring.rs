@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
+use crate::exponentials::shifted_exp;
 use crate::{AdaptedLm, DecoderInput};
 
 /// How tokens are scored.
@@ -421,7 +422,7 @@ impl Chunk {
         let logits = self.logits();
         let target_logits = logits.clone().gather(1, self.targets.clone());
         let largest = logits.clone().max_dim(1);
-        let exponentials = (logits - largest.clone()).exp();
+        let exponentials = shifted_exp(logits);
         Softmax {
             sum: exponentials.clone().sum_dim(1),
             exponentials,

@@ -204,6 +204,32 @@ impl Slots {
 }
 
 impl ComparedTokens {
+    /// The first position that is read, in either answer.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        match self {
+            Self::Window(window) => window.start,
+            Self::LastTokens { chosen, rejected } => *chosen.min(rejected),
+        }
+    }
+
+    /// The same tokens where the first `count` positions are left out.
+    ///
+    /// # Panics
+    ///
+    /// When a token that is compared is left out.
+    #[must_use]
+    pub fn without_first(&self, count: usize) -> Self {
+        assert!(count <= self.first(), "position {} is compared", self.first());
+        match self {
+            Self::Window(window) => Self::Window(window.start - count..window.end - count),
+            Self::LastTokens { chosen, rejected } => Self::LastTokens {
+                chosen: chosen - count,
+                rejected: rejected - count,
+            },
+        }
+    }
+
     /// Positions in the chosen and in the rejected answer, at least one pair of them.
     fn positions(&self) -> Vec<(usize, usize)> {
         match self {

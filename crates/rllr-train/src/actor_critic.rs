@@ -164,7 +164,8 @@ impl ActorCritic {
 
     /// What the policy's output layer reads for each slot, `[batch, slots, d_model]`.
     fn policy_states(&self, base: Option<&CausalLm>, batch: &ResponseBatch) -> Tensor<3> {
-        batch.predicting(self.policy(base).hidden_states(&batch.input))
+        self.policy(base)
+            .hidden_columns(&batch.input, batch.predicting.clone())
     }
 
     /// Value of the state before each slot, `[batch, slots]`; 0 without a value model.
@@ -173,12 +174,13 @@ impl ActorCritic {
             None => Tensor::zeros(batch.tokens.dims(), &batch.tokens.device()),
             Some(Critic::SharedHead(head)) => head.values(self.policy_states(base, batch)),
             Some(Critic::OwnModel(model)) => {
-                let states = model.decoder().forward(&batch.input, None);
-                model.head().values(batch.predicting(states))
+                let columns = batch.predicting.clone();
+                let states = model.decoder().forward_columns(&batch.input, None, columns);
+                model.head().values(states)
             }
             Some(Critic::OwnAdapter(AdapterCritic { adapter, head })) => {
-                let states = shared(base).with_adapter(adapter).hidden_states(&batch.input);
-                head.values(batch.predicting(states))
+                let lm = shared(base).with_adapter(adapter);
+                head.values(lm.hidden_columns(&batch.input, batch.predicting.clone()))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Gradients of a decoder whose inner activations do not fit into memory.
 
+use std::ops::Range;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
@@ -21,7 +23,7 @@ pub enum Checkpointing {
 }
 
 /// A forward pass through a decoder that is to be differentiated.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct DecoderPass<'a> {
     /// The decoder; frozen when it is on a device without autodiff.
     pub decoder: &'a Decoder,
@@ -29,11 +31,31 @@ pub struct DecoderPass<'a> {
     pub adapter: Option<&'a LoraAdapter>,
     /// The tokens.
     pub input: &'a DecoderInput,
+    /// The columns whose hidden states the loss reads. Of the others, the last block computes keys and values only.
+    pub columns: Range<usize>,
+}
+
+impl<'a> DecoderPass<'a> {
+    /// A pass whose loss reads all hidden states.
+    #[must_use]
+    pub fn of_all_columns(
+        decoder: &'a Decoder,
+        adapter: Option<&'a LoraAdapter>,
+        input: &'a DecoderInput,
+    ) -> Self {
+        let [_, seq_len] = input.tokens.dims();
+        Self {
+            decoder,
+            adapter,
+            input,
+            columns: 0..seq_len,
+        }
+    }
 }
 
 /// Gradients of a loss on the decoder's hidden states, by the parameters of `trained`.
 ///
-/// `loss` gets the hidden states, `[batch, seq_len, d_model]`, and returns what is differentiated, `[1]`, and anything
+/// `loss` gets the hidden states of the pass's columns, `[batch, columns, d_model]`, and returns what is differentiated, `[1]`, and anything
 /// else that the caller wants to know. `trained` is whatever has parameters in the pass or the loss: a model, an
 /// adapter, a pair of an adapter and a head.
 ///
@@ -52,7 +74,9 @@ pub fn gradients<M: Module, T>(
 ) -> (GradientsParams, T) {
     match checkpointing {
         Checkpointing::None => {
-            let hidden = pass.decoder.forward(pass.input, pass.adapter);
+            let hidden = pass
+                .decoder
+                .forward_columns(pass.input, pass.adapter, pass.columns);
             let (loss, result) = loss(hidden);
             (GradientsParams::from_grads(loss.backward(), trained), result)
         }
@@ -69,12 +93,13 @@ fn block_by_block<M: Module, T>(
         decoder,
         adapter,
         input,
+        columns,
     } = pass;
     let input = without_autodiff(input);
     let mut sum = GradientSum::new(trained);
 
     // 1. Forward, keeping the blocks' inputs.
-    let (mut block_inputs, last) = forward(decoder, adapter, &input);
+    let (mut block_inputs, last) = forward(decoder, adapter, &input, &columns);
 
     // 2. The loss, down to the last block's output.
     let leaf = Tensor::from_inner(last).require_grad();
@@ -84,12 +109,15 @@ fn block_by_block<M: Module, T>(
 
     // 3. The blocks, from the last to the first.
     let shared = decoder.pass(&input, adapter);
+    let [_, seq_len] = input.tokens.dims();
+    let mut wanted = columns;
     for layer in (0..decoder.num_blocks()).rev() {
         let block_input = block_inputs.pop().expect("every block's input was kept");
         let leaf = Tensor::from_inner(block_input).require_grad();
-        let output = decoder.block(layer, leaf.clone(), &shared);
+        let output = decoder.block_columns(layer, leaf.clone(), &shared, &wanted);
         let product = (output * Tensor::from_inner(gradient)).sum();
         gradient = sum.take_up(product.backward(), &leaf);
+        wanted = 0..seq_len;
     }
 
     // 4. The embedding, unless it is frozen.
@@ -101,22 +129,26 @@ fn block_by_block<M: Module, T>(
     (sum.gradients, result)
 }
 
-/// Inputs of all blocks, and the last block's output, `[batch, seq_len, d_model]`, without autodiff.
+/// Inputs of all blocks, `[batch, seq_len, d_model]`, and columns of the last one's output, `[batch, columns, d_model]`,
+/// without autodiff.
 fn forward(
     decoder: &Decoder,
     adapter: Option<&LoraAdapter>,
     input: &DecoderInput,
+    columns: &Range<usize>,
 ) -> (Vec<Tensor<3>>, Tensor<3>) {
     let decoder = decoder.valid();
     let adapter = adapter.map(LoraAdapter::valid);
     let shared = decoder.pass(input, adapter.as_ref());
     let mut x = decoder.embed(input);
     let mut inputs = Vec::with_capacity(decoder.num_blocks());
-    for layer in 0..decoder.num_blocks() {
+    let last = decoder.num_blocks() - 1;
+    for layer in 0..last {
         inputs.push(x.clone());
         x = decoder.block(layer, x, &shared);
     }
-    (inputs, x)
+    inputs.push(x.clone());
+    (inputs, decoder.block_columns(last, x, &shared, columns))
 }
 
 fn without_autodiff(input: &DecoderInput) -> DecoderInput {

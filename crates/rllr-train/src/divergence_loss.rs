@@ -12,7 +12,7 @@ const TOKENS_PER_CHUNK: usize = 256;
 
 /// What an output layer reads, and the layer.
 pub(crate) struct OutputLayer {
-    /// `[batch, seq_len, d_model]`.
+    /// `[batch, columns, d_model]`.
     pub(crate) hidden: Tensor<3>,
     /// `[d_model, vocab_size]`.
     pub(crate) weight: Tensor<2>,

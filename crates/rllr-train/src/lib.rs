@@ -73,6 +73,7 @@ mod ppo_error;
 mod ppo_metrics;
 mod dpo_loss;
 mod distillation_loss;
+mod adam_in_one_pass;
 mod resumable_optimizer;
 mod snapshot;
 mod checkpoint;

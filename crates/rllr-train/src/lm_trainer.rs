@@ -199,11 +199,7 @@ fn backward(
     checkpointing: Checkpointing,
 ) -> (GradientsParams, Tensor<1>) {
     let input = batch.to_device(&model.devices()[0]);
-    let pass = DecoderPass {
-        decoder: model.decoder(),
-        adapter: None,
-        input: &input,
-    };
+    let pass = DecoderPass::of_all_columns(model.decoder(), None, &input);
     gradients(checkpointing, pass, model, |hidden| {
         let loss = next_token_loss_part(hidden, model.output_weight(), &input, batch, step_tokens);
         (loss.surrogate, loss.value)

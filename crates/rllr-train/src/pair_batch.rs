@@ -1,5 +1,7 @@
 //! Some preference pairs on the device, and their losses.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rllr_model::{BatchError, DecoderInput, PaddingSide, TokenBatch};
 use rllr_reward::{
@@ -14,8 +16,11 @@ use crate::reward_pair::RewardPair;
 pub(crate) struct PairBatch {
     /// All chosen rows, then all rejected rows, filled up behind.
     pub(crate) input: DecoderInput,
-    /// Last token of each row.
+    /// The columns whose values the loss reads.
+    pub(crate) columns: Range<usize>,
+    /// Column of each row's last token, counted from the first of the columns.
     ends: Vec<usize>,
+    /// Counted likewise.
     compared: Vec<ComparedTokens>,
     /// `[pairs]`.
     margins: Tensor<1>,
@@ -48,10 +53,17 @@ impl PairBatch {
             read_padding(&mut input, &batch, padding_id, device);
         }
         let margins: Vec<f32> = pairs.iter().map(|pair| pair.margin).collect();
+        let ends: Vec<usize> = rows.iter().map(|row| row.len() - 1).collect();
+        let read = compared.iter().map(ComparedTokens::first);
+        let first = read.chain(ends.iter().copied()).min().unwrap_or(0);
         Ok(Self {
             input,
-            ends: rows.iter().map(|row| row.len() - 1).collect(),
-            compared,
+            columns: first..batch.dims()[1],
+            ends: ends.into_iter().map(|end| end - first).collect(),
+            compared: compared
+                .iter()
+                .map(|tokens| tokens.without_first(first))
+                .collect(),
             margins: Tensor::from_data(margins.as_slice(), device),
             loss,
         })
@@ -59,7 +71,7 @@ impl PairBatch {
 
     /// Loss of each pair, `[pairs]`, and the scores of all rows, `[2 · pairs]`.
     ///
-    /// - `values`: the head at every token, `[2 · pairs, seq_len]`
+    /// - `values`: the head at the tokens of the columns, `[2 · pairs, columns]`
     pub(crate) fn losses(&self, values: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
         let [rows, _] = values.dims();
         let pairs = rows / 2;

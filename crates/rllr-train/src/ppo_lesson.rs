@@ -66,10 +66,10 @@ pub(crate) fn lesson(
         decoder: policy.base().decoder(),
         adapter: policy.adapter(),
         input: &batch.input,
+        columns: batch.predicting.clone(),
     };
-    let (of_policy, mut lesson) = gradients(config.checkpointing, pass, models.trained(), |columns| {
+    let (of_policy, mut lesson) = gradients(config.checkpointing, pass, models.trained(), |hidden| {
         // 1. What does the policy say now?
-        let hidden = batch.predicting(columns);
         let scored = score_tokens(policy, hidden.clone(), batch.tokens.clone(), config.temperature);
         let scores = ScoreArguments::new(scored);
         let log_probs = scores.log_probs().inner();
@@ -161,10 +161,11 @@ fn learn_values(
         decoder,
         adapter,
         input: &batch.input,
+        columns: batch.predicting.clone(),
     };
     let (gradients, (by_arguments, stats)) =
-        gradients(config.checkpointing, pass, models.trained(), |columns| {
-            learn(head.values(batch.predicting(columns)))
+        gradients(config.checkpointing, pass, models.trained(), |hidden| {
+            learn(head.values(hidden))
         });
     ValuesLearned {
         gradients: Some(gradients),

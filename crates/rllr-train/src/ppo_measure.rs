@@ -84,7 +84,7 @@ fn measure_batch(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) 
     let log_probs = score(policy, hidden.clone());
     let mut arrays = vec![log_probs.clone(), log_probs, values];
     if let Some(reference) = models.reference() {
-        let ref_hidden = batch.predicting(reference.hidden_states(&batch.input));
+        let ref_hidden = reference.hidden_columns(&batch.input, batch.predicting.clone());
         arrays[1] = score(reference, ref_hidden.clone());
         if config.kl_penalty == KlPenalty::Full {
             let all = |lm, hidden| vocabulary_log_probs(lm, hidden, config.temperature);
@@ -99,7 +99,7 @@ fn measure_others(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig)
     let values = models.trained().values(models.base(), batch);
     let mut arrays = vec![values.zeros_like(), values.zeros_like(), values];
     if let Some(reference) = models.reference() {
-        let hidden = batch.predicting(reference.hidden_states(&batch.input));
+        let hidden = reference.hidden_columns(&batch.input, batch.predicting.clone());
         arrays[1] = token_log_probs(reference, hidden, batch.tokens.clone(), config.temperature);
     }
     Tensor::stack::<3>(arrays, 0)

@@ -1,5 +1,7 @@
 //! The loss of supervised fine-tuning: how surprised a model is by responses.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rllr_model::{BatchError, DecoderInput, PaddingSide, Scoring, TokenBatch, weighted_log_probs};
 
@@ -9,7 +11,9 @@ use crate::prompt_and_response::PromptAndResponse;
 pub(crate) struct ResponseTokens {
     /// Every token but the last of each example: nothing is predicted from that one.
     pub(crate) input: DecoderInput,
-    /// Slots, row-major over the input, that predict a token of a response, `[tokens]`.
+    /// The columns that predict a token of any response.
+    pub(crate) columns: Range<usize>,
+    /// Slots, row-major over those columns, that predict a token of a response, `[tokens]`.
     places: Tensor<1, Int>,
     /// The tokens that they predict, `[tokens]`.
     targets: Tensor<1, Int>,
@@ -42,9 +46,11 @@ impl ResponseTokens {
         let read: Vec<&[u32]> = rows.iter().map(|row| &row[..row.len() - 1]).collect();
         let batch = TokenBatch::from_rows(&read, PaddingSide::Right, vocab_size)?;
         let [_, seq_len] = batch.dims();
+        let first_columns = examples.iter().map(|example| example.prompt().len() - 1);
+        let columns = first_columns.min().unwrap_or(0)..seq_len;
         let (mut places, mut targets) = (Vec::new(), Vec::new());
         for (row, example) in examples.iter().enumerate() {
-            let first = row * seq_len + example.prompt().len() - 1;
+            let first = row * columns.len() + example.prompt().len() - 1 - columns.start;
             for (slot, &target) in (first..).zip(example.response()) {
                 places.push(i32::try_from(slot).expect("a batch has fewer than 2³¹ slots"));
                 targets.push(target.cast_signed());
@@ -52,17 +58,18 @@ impl ResponseTokens {
         }
         Ok(Self {
             input: batch.to_device(device),
+            columns,
             places: Tensor::from_data(places.as_slice(), device),
             targets: Tensor::from_data(targets.as_slice(), device),
         })
     }
 
-    /// Of each slot the part that predicts a token of a response: `[batch, seq_len, d_model]` -> `[1, tokens, d_model]`.
+    /// Of each slot the part that predicts a token of a response: `[batch, columns, d_model]` -> `[1, tokens, d_model]`.
     ///
     /// So the output layer, the dearest one, sees neither prompts nor padding.
     pub(crate) fn predicting(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let [batch, seq_len, d_model] = hidden.dims();
-        let rows = hidden.reshape([batch * seq_len, d_model]);
+        let [batch, columns, d_model] = hidden.dims();
+        let rows = hidden.reshape([batch * columns, d_model]);
         rows.select(0, self.places.clone()).unsqueeze_dim(0)
     }
 
@@ -79,7 +86,7 @@ impl ResponseTokens {
 ///
 /// # Shapes
 ///
-/// - `hidden`: `[batch, seq_len, d_model]`
+/// - `hidden`: of the columns of `tokens`, `[batch, columns, d_model]`
 /// - `weight`: the output layer, `[d_model, vocab_size]`
 pub(crate) fn response_loss(
     hidden: Tensor<3>,

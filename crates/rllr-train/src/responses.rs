@@ -1,6 +1,7 @@
 //! Prompts with the responses that a policy wrote, as token ids.
 
 use std::fmt;
+use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rllr_model::{BatchError, DecoderInput, EndReason, Generation, TokenBatch};
@@ -306,8 +307,7 @@ impl Responses {
         Ok(ResponseBatch {
             input: batch.to_device(device),
             tokens: Tensor::from_data(TensorData::new(tokens, [rows.len(), slots]), device),
-            first_column: columns - slots,
-            slots,
+            predicting: columns - slots..columns,
         })
     }
 }
@@ -318,16 +318,8 @@ pub(crate) struct ResponseBatch {
     pub(crate) input: DecoderInput,
     /// The token of each slot, 0 where there is none, `[batch, slots]`.
     pub(crate) tokens: Tensor<2, Int>,
-    /// The column that predicts slot 0: that of the prompts' last tokens.
-    first_column: usize,
-    slots: usize,
-}
-
-impl ResponseBatch {
-    /// Of each column the part that predicts slots: `[batch, seq_len, d]` -> `[batch, slots, d]`.
-    pub(crate) fn predicting(&self, columns: Tensor<3>) -> Tensor<3> {
-        columns.narrow(1, self.first_column, self.slots)
-    }
+    /// The columns that predict the slots, from that of the prompts' last tokens on.
+    pub(crate) predicting: Range<usize>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use burn::optim::{
     ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource,
 };
 use burn::tensor::{Device, Tensor};
+use rllr_model::is_on_host;
+
+use crate::adam_in_one_pass::AdamInOnePass;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,9 @@ pub trait MomentOptimizer: Optimizer {
     /// The moments of a state.
     fn moments<const D: usize>(state: &Self::State<D>) -> &AdaptiveMomentumState<D>;
 
+    /// The moments of a state that is needed no more.
+    fn into_moments<const D: usize>(state: Self::State<D>) -> AdaptiveMomentumState<D>;
+
     /// The state with these moments.
     fn from_moments<const D: usize>(moments: AdaptiveMomentumState<D>) -> Self::State<D>;
 }
@@ -29,6 +35,10 @@ pub trait MomentOptimizer: Optimizer {
 impl MomentOptimizer for Adam {
     fn moments<const D: usize>(state: &Self::State<D>) -> &AdaptiveMomentumState<D> {
         &state.momentum
+    }
+
+    fn into_moments<const D: usize>(state: Self::State<D>) -> AdaptiveMomentumState<D> {
+        state.momentum
     }
 
     fn from_moments<const D: usize>(momentum: AdaptiveMomentumState<D>) -> Self::State<D> {
@@ -41,6 +51,10 @@ impl MomentOptimizer for AdamW {
         &state.momentum
     }
 
+    fn into_moments<const D: usize>(state: Self::State<D>) -> AdaptiveMomentumState<D> {
+        state.momentum
+    }
+
     fn from_moments<const D: usize>(momentum: AdaptiveMomentumState<D>) -> Self::State<D> {
         AdamWState { momentum }
     }
@@ -49,7 +63,26 @@ impl MomentOptimizer for AdamW {
 /// The optimiser, for a module whose training can be resumed. Computes what `optimizer` computes.
 #[must_use]
 pub fn resumable(optimizer: impl MomentOptimizer) -> ModuleOptimizer {
-    ModuleOptimizer::from(Resumable(optimizer))
+    let in_one_pass = None;
+    ModuleOptimizer::from(Resumable {
+        optimizer,
+        in_one_pass,
+    })
+}
+
+/// [`resumable`], and in one pass where that can be.
+///
+/// - `in_one_pass`: computes what `optimizer` computes
+#[must_use]
+pub(crate) fn resumable_in_one_pass(
+    optimizer: impl MomentOptimizer,
+    in_one_pass: AdamInOnePass,
+) -> ModuleOptimizer {
+    let in_one_pass = Some(in_one_pass);
+    ModuleOptimizer::from(Resumable {
+        optimizer,
+        in_one_pass,
+    })
 }
 
 /// What an optimiser remembers of one parameter, still on the device.
@@ -124,7 +157,10 @@ fn with_shelf<R>(moments: AllMoments, work: impl FnOnce() -> R) -> (R, AllMoment
 
 /// The optimiser inside [`resumable`]'s.
 #[derive(Clone)]
-struct Resumable<O>(O);
+struct Resumable<O> {
+    optimizer: O,
+    in_one_pass: Option<AdamInOnePass>,
+}
 
 /// A state of the optimiser inside.
 #[derive(Clone)]
@@ -140,7 +176,16 @@ impl<O: MomentOptimizer> Optimizer for Resumable<O> {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        let (tensor, state) = self.0.step(lr, tensor, grad, state.map(|state| state.0));
+        // The first step makes the moments, and needs no speed.
+        if let (Some(in_one_pass), Some(_)) = (&self.in_one_pass, &state)
+            && [&tensor, &grad].into_iter().all(is_on_host)
+            && let Some(ResumableState(state)) = state
+        {
+            let moments = O::into_moments::<D>(state);
+            let (tensor, moments) = in_one_pass.step(lr, tensor, grad, moments);
+            return (tensor, Some(ResumableState(O::from_moments(moments))));
+        }
+        let (tensor, state) = self.optimizer.step(lr, tensor, grad, state.map(|state| state.0));
         (tensor, state.map(ResumableState))
     }
 

@@ -5,7 +5,6 @@ use burn::tensor::{Device, Tensor, Transaction};
 use rand_chacha::rand_core::Rng;
 use rllr_model::{
     CausalLm, Decoder, HeadInitialization, LoraAdapter, PaddingSide, ScalarHead, ScalarModel, TokenBatch,
-    last_values,
 };
 
 use crate::actor_critic::{AdapterCritic, ModelsError};
@@ -190,14 +189,17 @@ impl RewardModels {
             let rows: Vec<&[u32]> = part.iter().map(|&row| rows[row].as_ref()).collect();
             batches.push(TokenBatch::from_rows(
                 &rows,
-                PaddingSide::Right,
+                PaddingSide::Left,
                 models.vocab_size(),
             )?);
         }
         let scores = map(workers, batches, |batch| {
             let input = batch.to_device(&models.device());
-            let hidden = models.decoder().forward(&input, models.adapter());
-            last_values(models.trained.head().values(hidden), &batch)
+            let [_, columns] = batch.dims();
+            // All rows end together, so all scores stand in the last column.
+            let last = columns - 1..columns;
+            let hidden = models.decoder().forward_columns(&input, models.adapter(), last);
+            models.trained.head().values(hidden).squeeze_dim::<1>(1)
         });
         let transaction = scores
             .into_iter()

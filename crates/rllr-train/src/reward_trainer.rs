@@ -258,6 +258,7 @@ fn backward(
         decoder: models.decoder(),
         adapter: dropping.as_ref(),
         input: &part.input,
+        columns: part.columns.clone(),
     };
     let (mut found, shown) = gradients(config.checkpointing, pass, models.trained(), |hidden| {
         let (losses, scores) = part.losses(models.trained().head().values(hidden));

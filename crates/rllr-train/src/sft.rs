@@ -279,6 +279,7 @@ impl Lesson<'_> {
             decoder: lm.base().decoder(),
             adapter: dropping.as_ref(),
             input: &tokens.input,
+            columns: tokens.columns.clone(),
         };
         gradients(self.config.checkpointing, pass, models.trained(), |hidden| {
             let student = OutputLayer {
@@ -303,7 +304,7 @@ impl Objective {
             Self::Divergence(teacher, divergence) => {
                 let lm = teacher.lm();
                 let teacher = OutputLayer {
-                    hidden: lm.hidden_states(&tokens.input),
+                    hidden: lm.hidden_columns(&tokens.input, tokens.columns.clone()),
                     weight: lm.base().output_weight(),
                 };
                 divergence_loss(student, teacher, tokens, step_tokens, *divergence)

@@ -269,11 +269,7 @@ fn train_adapter(
     let mut optimizer = burn::optim::AdamWConfig::new().init();
     let input = batch.to_device(device);
     Ok(Box::new(move || {
-        let pass = DecoderPass {
-            decoder: model.decoder(),
-            adapter: Some(&adapter),
-            input: &input,
-        };
+        let pass = DecoderPass::of_all_columns(model.decoder(), Some(&adapter), &input);
         let (gradients, loss) = gradients(checkpointing, pass, &adapter, |hidden| {
             let loss = next_token_loss_of(hidden, model.output_weight(), &input, &batch);
             (loss.surrogate, loss.value)

@@ -71,11 +71,7 @@ impl Run<'_> {
 
     fn gradients(&self, trained: &Trained) -> (GradientsParams, Tensor<1>) {
         let input = self.batch.to_device(self.device);
-        let pass = DecoderPass {
-            decoder: self.base.decoder(),
-            adapter: Some(&trained.0),
-            input: &input,
-        };
+        let pass = DecoderPass::of_all_columns(self.base.decoder(), Some(&trained.0), &input);
         gradients(self.checkpointing, pass, trained, |hidden| match self.base {
             Base::Policy(model) => {
                 let [_, seq_len] = self.batch.dims();

@@ -15,6 +15,13 @@ fn close(found: &TensorData, expected: &TensorData) {
     found.assert_approx_eq::<f32>(expected, Tolerance::relative(1e-5).set_absolute(1e-6));
 }
 
+/// Of rows that are the queries of one head.
+fn numerators(x: Tensor<2>) -> Tensor<2> {
+    let [queries, keys] = x.dims();
+    let scores = x.reshape([1, 1, queries, keys]);
+    shifted_exp(scores).reshape([queries, keys])
+}
+
 /// The value is that of Burn's function, and so is the derivative.
 #[wasm_bindgen_test(unsupported = test)]
 fn silu_has_the_value_and_the_derivative_of_the_plain_formula() {
@@ -73,7 +80,7 @@ fn shifted_exponentials_are_the_numerators_of_a_softmax() {
     rows[1][0] = UNSEEN;
     for device in [plain.clone(), plain.clone().autodiff()] {
         let x = tensor(rows, &device);
-        let numerators = shifted_exp(x.clone());
+        let numerators = numerators(x.clone());
         let weights = (numerators.clone() / numerators.sum_dim(1)).inner().to_data();
         close(&weights, &softmax(x.inner(), 1).to_data());
         assert!(weights.iter::<f32>().nth(4).unwrap() < 1e-34);
@@ -90,7 +97,7 @@ fn a_quotient_of_shifted_exponentials_has_the_gradient_of_the_softmax() {
     ));
     let weights: [fn(Tensor<2>) -> Tensor<2>; 2] = [
         |x| {
-            let numerators = shifted_exp(x);
+            let numerators = numerators(x);
             numerators.clone() / numerators.sum_dim(1)
         },
         |x| softmax(x, 1),

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::*;
 use crate::{CausalLm, DecoderInput, PaddingSide, TokenBatch, initial_weights};
 
-pub(super) fn model_config(architecture: Architecture) -> CausalLmConfig {
+pub(crate) fn model_config(architecture: Architecture) -> CausalLmConfig {
     let shares_heads = architecture != Architecture::Bloom;
     CausalLmConfig {
         architecture,
@@ -28,7 +28,7 @@ fn base(config: &CausalLmConfig, device: &Device) -> CausalLm {
     CausalLm::from_weights(config, &weights, device).unwrap()
 }
 
-pub(super) fn lora_config(target_modules: TargetModules) -> LoraConfig {
+pub(crate) fn lora_config(target_modules: TargetModules) -> LoraConfig {
     LoraConfig {
         r: 3,
         lora_alpha: 6.0,
@@ -38,7 +38,7 @@ pub(super) fn lora_config(target_modules: TargetModules) -> LoraConfig {
 }
 
 /// An adapter that does something: B is drawn, too.
-pub(super) fn adapter(
+pub(crate) fn adapter(
     config: &LoraConfig,
     model: &CausalLmConfig,
     seed: u64,

@@ -65,11 +65,7 @@ fn lm_gradients<M: Module>(
 ) -> (GradientsParams, f32) {
     let batch = batch();
     let input = batch.to_device(&model.devices()[0]);
-    let pass = DecoderPass {
-        decoder: model.decoder(),
-        adapter,
-        input: &input,
-    };
+    let pass = DecoderPass::of_all_columns(model.decoder(), adapter, &input);
     let (gradients, loss) = gradients(checkpointing, pass, trained, |hidden| {
         let loss = next_token_loss_of(hidden, model.output_weight(), &input, &batch);
         (loss.surrogate, loss.value)
@@ -168,11 +164,7 @@ fn an_adapter_with_a_head_is_trained_beside_a_policy() {
     let critic = (value, head);
     let input = batch().to_device(&device);
     let run = |checkpointing| {
-        let pass = DecoderPass {
-            decoder: base.decoder(),
-            adapter: Some(&critic.0),
-            input: &input,
-        };
+        let pass = DecoderPass::of_all_columns(base.decoder(), Some(&critic.0), &input);
         let (of_critic, policy_gradients) = gradients(checkpointing, pass, &critic, |hidden| {
             // The policy's pass lies inside the critic's.
             let (of_policy, _) = lm_gradients(checkpointing, &base, Some(&policy), &policy);
@@ -206,5 +198,34 @@ fn the_trainer_takes_the_same_steps() {
     let (found, expected) = (run(Checkpointing::PerBlock), run(Checkpointing::None));
     for (found, expected) in found.into_iter().zip(expected) {
         assert!((found / expected - 1.0).abs() < 1e-5, "{found} {expected}");
+    }
+}
+
+/// A loss that reads the last columns has the gradients that it has of a pass over all of them.
+#[wasm_bindgen_test(unsupported = test)]
+fn columns_that_no_loss_reads_change_no_gradient() {
+    let config = config(Architecture::Qwen3, true);
+    let model = model(&config, &Device::flex().autodiff());
+    let batch = batch();
+    let input = batch.to_device(&model.devices()[0]);
+    let run = |checkpointing, columns: Range<usize>| {
+        let unread = 4 - columns.start;
+        let pass = DecoderPass {
+            columns,
+            ..DecoderPass::of_all_columns(model.decoder(), None, &input)
+        };
+        let (gradients, loss) = gradients(checkpointing, pass, &model, |hidden| {
+            let read = hidden.dims()[1] - unread;
+            // Not the mean square, which the normalisation keeps at 1.
+            let loss = hidden.narrow(1, unread, read).exp().mean();
+            (loss.clone(), loss)
+        });
+        (collect(&gradients, &model), loss.into_scalar::<f32>())
+    };
+    let (expected, expected_loss) = run(Checkpointing::None, 0..7);
+    for checkpointing in [Checkpointing::None, Checkpointing::PerBlock] {
+        let (found, loss) = run(checkpointing, 4..7);
+        assert!((loss - expected_loss).abs() < 1e-5, "{loss} and {expected_loss}");
+        assert_same(&found, &expected, "some columns");
     }
 }

@@ -47,6 +47,7 @@ impl ComparisonRows {
         if recipe.label_pairs == LabelPairs::WithFlippedLabels {
             label_pairs += sft;
         }
+        let most_pairs = recipe.data.reward_pairs.unwrap_or(usize::MAX);
         // What a policy writes before it has learned to stop is longer than the demonstrations; they are the guess.
         let with_rationales = rationales.rows(max_tokens);
         let count = |count| StageRows {
@@ -59,8 +60,8 @@ impl ComparisonRows {
                 ..labels.rows(max_tokens)
             },
             rationales: count(sft),
-            label_pairs: count(label_pairs),
-            rationale_pairs: count(sft),
+            label_pairs: count(label_pairs.min(most_pairs)),
+            rationale_pairs: count(sft.min(most_pairs)),
             questions: count(prompts),
             held_out: count(held_out),
         })

@@ -56,7 +56,7 @@ pub fn sft_stage(
         steps,
         parameters: model.config.num_parameters(),
         trained_parameters: trained_parameters(model.config, model.trained)?,
-        memory: training_memory(model, pass, parts, config.checkpointing)?,
+        memory: training_memory(model, pass, response_share(rows), parts, config.checkpointing)?,
         flops: config.epochs as f64 * passes * forward_flops(model.config, all, response_share(rows)),
     })
 }
@@ -93,7 +93,7 @@ pub fn reward_stage(
         steps,
         parameters: model.config.num_parameters(),
         trained_parameters: trained_parameters(model.config, model.trained)?,
-        memory: training_memory(model, pass, parts, config.checkpointing)?,
+        memory: training_memory(model, pass, response_share(pairs), parts, config.checkpointing)?,
         // A head of one number a token is no work.
         flops: config.epochs as f64 * passes * forward_flops(model.config, all, 0.0),
     })
@@ -218,6 +218,7 @@ fn ppo_phases(
         model,
         &terms,
         micro,
+        config.max_new_tokens as f64 / micro.len as f64,
         passes * at_once(model, parts),
         at_once(model, parts),
         config.checkpointing,
@@ -227,18 +228,20 @@ fn ppo_phases(
 
 /// The loss with its chunk of logits, and the backward pass: one after the other, beside all that is kept.
 ///
+/// - `read`: share of the columns whose hidden states the loss reads
 /// - `kept_passes`: passes whose activations are kept at the same time
 /// - `parts`: parts of a batch that are at the same point at the same time
 fn learning_phases(
     model: &PlannedModel<'_>,
     terms: &[(&'static str, f64)],
     pass: PassSize,
+    read: f64,
     kept_passes: f64,
     parts: f64,
     checkpointing: Checkpointing,
 ) -> [MemoryPhase; 2] {
     let (lm, trained) = (model.config, model.trained);
-    let kept = kept_passes * activation_bytes(lm, trained, pass, checkpointing);
+    let kept = kept_passes * activation_bytes(lm, trained, pass, read, checkpointing);
     let phase = |name, what, bytes| {
         let more = [("activations", kept), (what, bytes)];
         MemoryPhase::new(name, terms.iter().copied().chain(more))
@@ -328,13 +331,14 @@ pub fn answering_stage(
 fn training_memory(
     model: &PlannedModel<'_>,
     pass: PassSize,
+    read: f64,
     parts: usize,
     checkpointing: Checkpointing,
 ) -> Result<MemoryPlan, LoraError> {
     let terms = model_terms(&[ModelInMemory::of(model)?], gradient_sets(model, parts));
     let parts = at_once(model, parts);
     Ok(MemoryPlan {
-        phases: learning_phases(model, &terms, pass, parts, parts, checkpointing).into(),
+        phases: learning_phases(model, &terms, pass, read, parts, parts, checkpointing).into(),
     })
 }
 

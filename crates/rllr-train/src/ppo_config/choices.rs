@@ -5,10 +5,11 @@ use burn::optim::{AdafactorConfig, AdamConfig, AdamWConfig, ModuleOptimizer};
 use rllr_reward::KlEstimator;
 use serde::{Deserialize, Serialize};
 
+use crate::adam_in_one_pass::AdamInOnePass;
 use crate::advantage::GaeConfig;
 use crate::group_advantage::GroupAdvantage;
 use crate::masked_stats::Variance;
-use crate::resumable_optimizer::resumable;
+use crate::resumable_optimizer::resumable_in_one_pass;
 
 /// Over what the losses of an optimiser step are averaged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,11 +72,9 @@ impl OptimizerConfig {
                     .with_beta_2(settings.beta_2)
                     .with_epsilon(settings.epsilon);
                 let penalty = settings.weight_decay;
-                if penalty == 0.0 {
-                    return resumable(config.build());
-                }
-                let decay = WeightDecayConfig { penalty };
-                resumable(config.with_weight_decay(Some(decay)).build())
+                let decay = (penalty != 0.0).then_some(WeightDecayConfig { penalty });
+                let optimizer = config.with_weight_decay(decay).build();
+                resumable_in_one_pass(optimizer, AdamInOnePass::adam(settings))
             }
             Self::AdamW(settings) => {
                 let config = AdamWConfig::new()
@@ -83,7 +82,7 @@ impl OptimizerConfig {
                     .with_beta_2(settings.beta_2)
                     .with_epsilon(settings.epsilon)
                     .with_weight_decay(settings.weight_decay);
-                resumable(config.build())
+                resumable_in_one_pass(config.build(), AdamInOnePass::adamw(settings))
             }
             Self::Adafactor => AdafactorConfig::new()
                 .with_relative_step(false)
