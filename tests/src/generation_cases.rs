@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rllr_model::{
     AdaptedLm, CausalLm, CausalLmConfig, Decoding, EndReason, GeneratedRow, Generation, GenerationConfig,
-    Normalization, PaddingSide, Sampling, TokenBatch, Uniforms, Weights,
+    HiddenStates, Normalization, PaddingSide, Sampling, TokenBatch, Uniforms, Weights,
 };
 
 use crate::golden::ModelFiles;
@@ -130,6 +130,7 @@ async fn check_parts(case: &Case, lm: AdaptedLm<'_>) -> anyhow::Result<()> {
     let stop = generate(lm, &case.prompts, &free, 5).await?.rows[0].tokens[1];
     let config = GenerationConfig {
         stop_token_ids: vec![stop],
+        hidden_states: HiddenStates::OfTokens,
         ..free
     };
     let whole = generate(lm, &case.prompts, &config, 5).await?;
@@ -147,7 +148,10 @@ async fn check_parts(case: &Case, lm: AdaptedLm<'_>) -> anyhow::Result<()> {
         tokens_and_ends(&joined.rows) == tokens_and_ends(&whole.rows),
         "the parts have other tokens"
     );
-    check_tensors(&joined).await
+    check_tensors(&joined).await?;
+    check_hidden_states(lm, &joined, case.tolerance)
+        .await
+        .context("hidden states")
 }
 
 /// Every sampled token is the one that a loop on the host draws with the same numbers, for every kind of filter.
@@ -388,6 +392,26 @@ async fn check_tensors(generation: &Generation) -> anyhow::Result<()> {
                 ensure!(log_probs[slot] == generated.log_probs[column], "log-probability");
             }
         }
+    }
+    Ok(())
+}
+
+/// The output layer makes of a token's hidden state what its log-probability is made of.
+async fn check_hidden_states(
+    lm: AdaptedLm<'_>,
+    generation: &Generation,
+    tolerance: f32,
+) -> anyhow::Result<()> {
+    let states = generation.tensors.hidden_states.clone();
+    let logits = lm.logits(states.context("hidden states were asked for")?);
+    let [_, width, vocab_size] = logits.dims();
+    let logits = read(logits).await?;
+    for (row, logits) in generation.rows.iter().zip(logits.chunks(width * vocab_size)) {
+        let logits: Vec<Vec<f32>> = logits.chunks(vocab_size).map(<[f32]>::to_vec).collect();
+        let expected = reference::log_probs(&logits[..row.tokens.len()], &row.tokens, 1.0);
+        #[expect(clippy::cast_possible_truncation, reason = "compared as f32")]
+        let expected: Vec<f32> = expected.into_iter().map(|log_prob| log_prob as f32).collect();
+        close(&row.log_probs, &expected, tolerance)?;
     }
     Ok(())
 }

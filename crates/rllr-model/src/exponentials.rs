@@ -20,6 +20,7 @@ mod tests;
 const LOWEST_EXPONENT: f32 = -80.0;
 
 /// `exp` of this, and of its negative, are ordinary numbers of f32.
+#[cfg(any(test, feature = "flex"))]
 const LARGEST_EXPONENT: f32 = 87.0;
 
 /// Numbers whose largest, or whose sum, is looked for side by side: as many as the widest vector holds.
@@ -78,6 +79,7 @@ pub(crate) fn exponentiate_row(row: &mut [f32]) {
 }
 
 /// The sum of numbers, in lanes that are added up last.
+#[cfg(any(test, feature = "flex"))]
 #[inline(always)]
 pub(crate) fn sum_of_row(row: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
@@ -105,6 +107,7 @@ fn largest(row: &[f32]) -> f32 {
 }
 
 /// `1 / (1 + exp(−x))`; beyond ±87 as at ±87. NaN stays NaN.
+#[cfg(any(test, feature = "flex"))]
 #[inline(always)]
 pub(crate) fn sigmoid_of(x: f32) -> f32 {
     let x = if x < -LARGEST_EXPONENT {

@@ -10,9 +10,10 @@ use burn::module::Module as _;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 
 use self::read_back::ReadBack;
+use self::result::Chosen;
 use crate::causal_lm::{AdaptedLm, CausalLm};
 use crate::decoding_plan::DecodingPlan;
-use crate::generation_config::{GenerationConfig, GenerationConfigError, LogProbs};
+use crate::generation_config::{GenerationConfig, GenerationConfigError, HiddenStates, LogProbs};
 use crate::lora::LoraAdapter;
 use crate::sampling::{Choice, Sampler};
 use crate::{BatchError, KvCache, PaddingSide, TokenBatch, Uniforms};
@@ -65,12 +66,16 @@ pub struct Generating {
     cache: KvCache,
     sampler: Sampler,
     ending: Ending,
+    /// What the output layer reads to score the next token, `[batch, 1, d_model]`.
+    hidden: Tensor<3>,
     /// Scores of the next token, `[batch, vocab_size]`.
     logits: Tensor<2>,
     /// One column a step, each `[batch, 1]`.
     tokens: Vec<Tensor<2, Int>>,
     /// One column a step, each `[batch, 1]`; none when they are not asked for.
     log_probs: Vec<Tensor<2>>,
+    /// One column a step, each `[batch, 1, d_model]`; none when they are not asked for.
+    hidden_states: Vec<Tensor<3>>,
     /// For streaming: whether each row has ended, as far as it was read.
     ended: Vec<bool>,
 }
@@ -137,16 +142,18 @@ impl AdaptedLm<'_> {
         let hidden = lm
             .last_hidden_state_cached(&batch.to_device(&device), &mut cache)
             .expect("the cache is larger than the prompts");
-        let logits = lm.logits(hidden).squeeze_dim(1);
+        let logits = lm.logits(hidden.clone()).squeeze_dim(1);
         Ok(Generating {
             plan: DecodingPlan::new(&model.model, &batch, capacity, &device),
             sampler: Sampler::new(config, prompts, vocab_size, uniforms, &device),
             ending: Ending::new(&config.stop_token_ids, [rows, vocab_size], &device),
             config: config.clone(),
             cache,
+            hidden,
             logits,
             tokens: Vec::new(),
             log_probs: Vec::new(),
+            hidden_states: Vec::new(),
             ended: vec![false; rows],
             model,
             adapter,
@@ -192,6 +199,9 @@ impl Generating {
         let Choice { tokens, log_probs } = self.sampler.choose(self.logits.clone());
         self.tokens.push(self.ending.after(tokens));
         self.log_probs.extend(log_probs);
+        if self.config.hidden_states == HiddenStates::OfTokens {
+            self.hidden_states.push(self.hidden.clone());
+        }
     }
 
     /// Reads the tokens that were chosen last.
@@ -201,9 +211,9 @@ impl Generating {
         };
         let pass = self.plan.pass(self.cache.filled(), self.adapter.as_ref());
         let hidden = self.model.model.read(tokens, 0..1, &pass, &mut self.cache);
-        let hidden = hidden.expect("the cache has room for every step");
+        self.hidden = hidden.expect("the cache has room for every step");
         let lm = AdaptedLm::new(&self.model, self.adapter.as_ref());
-        self.logits = lm.logits(hidden).squeeze_dim(1);
+        self.logits = lm.logits(self.hidden.clone()).squeeze_dim(1);
     }
 
     /// Does all steps that are left, or fewer when all rows have ended.
@@ -304,7 +314,16 @@ impl Generating {
         };
         let read = ReadBack::start(log_probs.iter().cloned().collect(), vec![tokens.clone()]);
         let read = read.finish().await?;
-        Ok(Generation::assemble(&self.config, &read, tokens, log_probs))
+        let hidden_states = match self.config.hidden_states {
+            HiddenStates::OfTokens => Some(Tensor::cat(self.hidden_states, 1)),
+            HiddenStates::Omitted => None,
+        };
+        let chosen = Chosen {
+            tokens,
+            log_probs,
+            hidden_states,
+        };
+        Ok(Generation::assemble(&self.config, &read, chosen))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct GenerationConfig {
     pub forbidden_token_ids: Vec<u32>,
     /// Whether log-probabilities of the tokens are computed. Default yes.
     pub log_probs: LogProbs,
+    /// Whether what the output layer read for each token is kept. Default no.
+    pub hidden_states: HiddenStates,
     /// Steps from one look at whether all rows have ended to the next; at least 1. Default 8.
     ///
     /// A look is answered while the next steps are already computed, so up to twice as many steps are done in vain.
@@ -47,6 +49,16 @@ pub enum LogProbs {
     /// Of each token that is chosen; for reinforcement learning.
     OfTokens,
     /// Of none; for reading answers.
+    Omitted,
+}
+
+/// Whether what the output layer read for each token is kept: `d_model` numbers a token, and no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HiddenStates {
+    /// For each token that is chosen; for a value model that is a head on the policy.
+    OfTokens,
+    /// For none.
     Omitted,
 }
 
@@ -116,6 +128,7 @@ impl Default for GenerationConfig {
             stop_token_ids: Vec::new(),
             forbidden_token_ids: Vec::new(),
             log_probs: LogProbs::OfTokens,
+            hidden_states: HiddenStates::Omitted,
             steps_between_looks: 8,
         }
     }

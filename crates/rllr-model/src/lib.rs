@@ -66,7 +66,9 @@ pub use decoder::{Decoder, Pass, Positions};
 pub use decoding_lm::DecodingLm;
 pub use feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
 pub use generate::{EndReason, GenerateError, GeneratedRow, Generating, Generation, GenerationTensors};
-pub use generation_config::{Decoding, GenerationConfig, GenerationConfigError, LogProbs, Sampling};
+pub use generation_config::{
+    Decoding, GenerationConfig, GenerationConfigError, HiddenStates, LogProbs, Sampling,
+};
 pub use host::is_on_host;
 pub use initial_weights::initial_weights;
 pub use kv_cache::{CacheFull, KvCache};

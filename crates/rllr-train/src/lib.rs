@@ -140,7 +140,7 @@ pub use ppo_step::{PpoState, PpoStep, ScoredRollout};
 pub use ppo_warnings::{PpoChecks, PpoWarning};
 pub use prompt_and_response::{PromptAndResponse, PromptAndResponseError, TextFit};
 pub use prompt_order::PromptOrder;
-pub use responses::{Responses, ResponsesError, Sample, SampledLogProbs};
+pub use responses::{Responses, ResponsesError, Sample, Sampled};
 pub use resumable_optimizer::{MomentOptimizer, resumable};
 pub use reward_config::{RewardConfig, RewardLoss};
 pub use reward_models::{RewardModels, TrainedReward};

@@ -5,7 +5,7 @@ use crate::ppo_config::{OldLogProbs, PpoConfig};
 use crate::ppo_error::PpoError;
 use crate::ppo_experience::Experience;
 use crate::ppo_update::Updates;
-use crate::responses::{Responses, Sample, SampledLogProbs};
+use crate::responses::{Responses, Sample, Sampled};
 use crate::rollout::Rollout;
 use crate::trained_parts::POLICY;
 
@@ -72,7 +72,7 @@ pub(crate) fn check_rollout(
             });
         }
     }
-    let of_temperature = |sampled: &&SampledLogProbs| sampled.temperature == config.temperature;
+    let of_temperature = |sampled: &&Sampled| sampled.temperature == config.temperature;
     let Some(sampled) = responses.sampled().filter(of_temperature) else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use rllr_reward::full_kl;
 use crate::actor_critic::{PpoModels, States};
 use crate::ppo_config::{KlPenalty, OldLogProbs, PpoConfig};
 use crate::ppo_error::PpoError;
-use crate::responses::{ResponseBatch, Responses, SampledLogProbs};
+use crate::responses::{ResponseBatch, Responses, Sampled};
 use crate::rollout::Rollout;
 use crate::token_scores::{token_log_probs, vocabulary_log_probs};
 use crate::workers::{Workers, map};
@@ -37,12 +37,16 @@ pub(crate) async fn measure(
         let (slots, vocab_size) = (rollout.slots(rows), models.vocab_size());
         batches.push(rollout.responses.to_device(rows, slots, vocab_size, &device)?);
     }
-    let is_sampled = config.sampled_log_probs(&rollout.responses).is_some();
-    let measured = map(workers, batches, |batch| {
-        if is_sampled {
-            measure_others(&models, &batch, config)
-        } else {
-            measure_batch(&models, &batch, config)
+    let known = Known::of(&rollout, config);
+    let measured = map(workers, batches, |batch| match known {
+        Known::Nothing => measure_batch(&models, &batch, config),
+        Known::LogProbs => {
+            let values = models.trained().values(models.base(), &batch);
+            measure_others(&models, &batch, values, config)
+        }
+        Known::LogProbsAndValues => {
+            let values = Tensor::zeros(batch.tokens.dims(), &device);
+            measure_others(&models, &batch, values, config)
         }
     });
     let transaction = measured
@@ -54,8 +58,8 @@ pub(crate) async fn measure(
     for (rows, data) in rows.chunks(config.micro_batch_size).zip(&measured) {
         rollout.take_in(rows, data);
     }
-    if is_sampled {
-        rollout.take_in_sampled();
+    if known != Known::Nothing {
+        rollout.take_in_sampled(known);
         if models.reference().is_none() {
             rollout.ref_log_probs = rollout.log_probs.clone();
         }
@@ -64,9 +68,31 @@ pub(crate) async fn measure(
     Ok(rollout)
 }
 
+/// What the policy said when it wrote, and need not be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    LogProbs,
+    /// Of a value model that is a head on the policy, at every slot that has a value.
+    LogProbsAndValues,
+}
+
+impl Known {
+    fn of(rollout: &Rollout, config: &PpoConfig) -> Self {
+        match config.sampled(&rollout.responses) {
+            None => Self::Nothing,
+            // What comes behind the last token was not read when it was written.
+            Some(sampled) if sampled.values.is_some() && rollout.reward_mask == rollout.mask => {
+                Self::LogProbsAndValues
+            }
+            Some(_) => Self::LogProbs,
+        }
+    }
+}
+
 impl PpoConfig {
-    /// The sampler's log-probabilities, where they are to stand for the policy's.
-    pub(crate) fn sampled_log_probs<'a>(&self, responses: &'a Responses) -> Option<&'a SampledLogProbs> {
+    /// What the policy said when it wrote, where that is to stand for what it would say now.
+    fn sampled<'a>(&self, responses: &'a Responses) -> Option<&'a Sampled> {
         let is_wanted = self.old_log_probs == OldLogProbs::Sampled;
         let sampled = responses.sampled().filter(|_| is_wanted);
         sampled.filter(|sampled| sampled.temperature == self.temperature)
@@ -95,8 +121,14 @@ fn measure_batch(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) 
 }
 
 /// The same without the policy, whose log-probabilities are 0, `[3, rows, slots]`.
-fn measure_others(models: &PpoModels, batch: &ResponseBatch, config: &PpoConfig) -> Tensor<3> {
-    let values = models.trained().values(models.base(), batch);
+///
+/// - `values`: `[rows, slots]`
+fn measure_others(
+    models: &PpoModels,
+    batch: &ResponseBatch,
+    values: Tensor<2>,
+    config: &PpoConfig,
+) -> Tensor<3> {
     let mut arrays = vec![values.zeros_like(), values.zeros_like(), values];
     if let Some(reference) = models.reference() {
         let hidden = reference.hidden_columns(&batch.input, batch.predicting.clone());
@@ -132,12 +164,22 @@ impl Rollout {
         }
     }
 
-    /// The policy says of its tokens what the sampler said.
-    fn take_in_sampled(&mut self) {
-        let sampled = self.responses.sampled().expect("looked for before").clone();
-        for (row, numbers) in sampled.log_probs.iter().enumerate() {
-            let start = self.row(row).start;
-            self.log_probs[start..start + numbers.len()].copy_from_slice(numbers);
+    /// The policy says of its tokens what it said when it wrote them.
+    fn take_in_sampled(&mut self, known: Known) {
+        let sampled = self.responses.sampled().expect("looked for before");
+        let values = sampled
+            .values
+            .as_ref()
+            .filter(|_| known == Known::LogProbsAndValues);
+        let len = self.responses.response_len();
+        let copy = |from: &[Vec<f32>], to: &mut [f32]| {
+            for (numbers, row) in from.iter().zip(to.chunks_mut(len)) {
+                row[..numbers.len()].copy_from_slice(numbers);
+            }
+        };
+        copy(&sampled.log_probs, &mut self.log_probs);
+        if let Some(values) = values {
+            copy(values, &mut self.values);
         }
     }
 

@@ -1,11 +1,15 @@
 //! The policy writes: prompts in, responses out, with what the sampler said of their tokens.
 
+use burn::module::Module as _;
+use burn::tensor::{Tensor, Transaction};
 use rllr_model::{
-    AdaptedLm, Decoding, Generating, Generation, GenerationConfig, Sampling, SpecialTokenIds, Uniforms,
+    AdaptedLm, Decoding, Generating, Generation, GenerationConfig, HiddenStates, Sampling, ScalarHead,
+    SpecialTokenIds, Uniforms,
 };
 
+use crate::actor_critic::Critic;
 use crate::ppo::PpoTrainer;
-use crate::ppo_config::{PpoConfig, RolloutModel};
+use crate::ppo_config::{OldLogProbs, PpoConfig, RolloutModel};
 use crate::ppo_error::PpoError;
 use crate::random_stream::{Purpose, random_stream};
 use crate::responses::Responses;
@@ -59,7 +63,15 @@ impl PpoTrainer {
             .flat_map(|prompt| std::iter::repeat_n(prompt.clone(), group_size))
             .collect();
         check_prompts(&prompts, tokens)?;
-        let generation_config = config.generation_config(tokens);
+        let head = self.head_on_policy();
+        let hidden_states = match head {
+            Some(_) => HiddenStates::OfTokens,
+            None => HiddenStates::Omitted,
+        };
+        let generation_config = GenerationConfig {
+            hidden_states,
+            ..config.generation_config(tokens)
+        };
         let mut rng = random_stream(config.seed, Purpose::Responses, self.state.step as u64, draw);
         let uniforms = Uniforms::draw(&generation_config, prompts.len(), &mut rng);
         let policy = self.models.policy();
@@ -74,11 +86,46 @@ impl PpoTrainer {
             RolloutModel::Copy => writing.generate(policy.for_decoding().as_lm(), rows).await?,
             RolloutModel::Policy => writing.generate(policy, rows).await?,
         };
-        let responses =
-            Responses::from_generation(prompts, generation, config.temperature, config.max_new_tokens)?;
+        let values = match head {
+            Some(head) => Some(values(&generation, head).await?),
+            None => None,
+        };
+        let responses = Responses::from_generation(
+            prompts,
+            generation,
+            values,
+            config.temperature,
+            config.max_new_tokens,
+        )?;
         check_tokens(&responses, tokens)?;
         Ok(responses)
     }
+
+    /// The value model, where it is a head on the policy and its values are wanted while the policy writes.
+    fn head_on_policy(&self) -> Option<&ScalarHead> {
+        let is_wanted = self.config.old_log_probs == OldLogProbs::Sampled;
+        match &self.models.trained().critic {
+            Some(Critic::SharedHead(head)) if is_wanted => Some(head),
+            _ => None,
+        }
+    }
+}
+
+/// `V(state before the token)` of every token that was written.
+async fn values(generation: &Generation, head: &ScalarHead) -> Result<Vec<Vec<f32>>, PpoError> {
+    let hidden: Tensor<3> = generation
+        .tensors
+        .hidden_states
+        .clone()
+        .expect("they were asked for");
+    let [_, width, _] = hidden.dims();
+    let values = head.valid().values(hidden);
+    let read = Transaction::default().register(values).execute_async().await?;
+    let numbers: Vec<f32> = read.iter().flat_map(|data| data.iter::<f32>()).collect();
+    let rows = generation.rows.iter().zip(numbers.chunks(width));
+    Ok(rows
+        .map(|(row, values)| values[..row.tokens.len()].to_vec())
+        .collect())
 }
 
 /// What is to be written, and by whom.

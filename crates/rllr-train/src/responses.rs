@@ -13,16 +13,18 @@ pub struct Responses {
     responses: Vec<Vec<u32>>,
     ended: Vec<bool>,
     response_len: usize,
-    sampled: Option<SampledLogProbs>,
+    sampled: Option<Sampled>,
 }
 
-/// What the sampler said of the tokens that it chose.
+/// What the policy said of the tokens when it wrote them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SampledLogProbs {
+pub struct Sampled {
     /// What logits were divided by.
     pub temperature: f64,
     /// `log π(token)` of every token of every response, in nats.
     pub log_probs: Vec<Vec<f32>>,
+    /// `V(state before the token)` of every token of every response, where the value model is a head on the policy.
+    pub values: Option<Vec<Vec<f32>>>,
 }
 
 /// Why rows are not responses to prompts.
@@ -63,12 +65,14 @@ pub enum ResponsesError {
         /// Number of tokens that a response may have.
         response_len: usize,
     },
-    /// The sampler said something of other tokens.
-    #[error("response {row} has {found} log-probabilities, expected one for each of {expected} tokens")]
-    LogProbs {
+    /// The policy said something of other tokens when it wrote.
+    #[error("response {row} has {found} {what}, expected one for each of {expected} tokens")]
+    Sampled {
         /// Index of the response, from 0.
         row: usize,
-        /// Number of log-probabilities.
+        /// Log-probabilities or values.
+        what: &'static str,
+        /// How many of them.
         found: usize,
         /// Number of tokens.
         expected: usize,
@@ -100,6 +104,28 @@ impl fmt::Display for Sample {
             f,
             "row {row} with prompt {prompt:?}, response {response:?} and score {score}"
         )
+    }
+}
+
+impl Sampled {
+    /// Of some rows, in the given order.
+    fn select(&self, rows: &[usize]) -> Self {
+        let numbers = |all: &[Vec<f32>]| rows.iter().map(|&row| all[row].clone()).collect();
+        Self {
+            temperature: self.temperature,
+            log_probs: numbers(&self.log_probs),
+            values: self.values.as_deref().map(numbers),
+        }
+    }
+
+    /// Of these rows and then those of `other`.
+    fn followed_by(mut self, other: Self) -> Self {
+        self.log_probs.extend(other.log_probs);
+        self.values = self.values.zip(other.values).map(|(mut mine, theirs)| {
+            mine.extend(theirs);
+            mine
+        });
+        self
     }
 }
 
@@ -157,15 +183,17 @@ impl Responses {
     /// Prompts with what was generated for them, the sampler's log-probabilities kept.
     ///
     /// - `prompts`: token ids, as they were generated from
+    /// - `values`: of every token of every response, where they are known; see [`Sampled::values`]
     /// - `temperature`: what logits were divided by
     /// - `response_len`: tokens that a response may have, the number of slots of every row
     ///
     /// # Errors
     ///
-    /// As [`Responses::new`]; [`ResponsesError::LogProbs`] when log-probabilities are missing.
+    /// As [`Responses::new`]; [`ResponsesError::Sampled`] when log-probabilities or values are missing.
     pub fn from_generation(
         prompts: Vec<Vec<u32>>,
         generation: Generation,
+        values: Option<Vec<Vec<f32>>>,
         temperature: f64,
         response_len: usize,
     ) -> Result<Self, ResponsesError> {
@@ -174,32 +202,41 @@ impl Responses {
         let ended = ended.collect();
         let (responses, log_probs) = rows.map(|row| (row.tokens, row.log_probs)).unzip();
         let responses = Self::new(prompts, responses, ended, response_len)?;
-        responses.with_sampled(SampledLogProbs {
+        responses.with_sampled(Sampled {
             temperature,
             log_probs,
+            values,
         })
     }
 
-    /// The same, with what the sampler said of the tokens.
+    /// The same, with what the policy said of the tokens when it wrote them.
     ///
     /// # Errors
     ///
-    /// [`ResponsesError::LogProbs`] when a response has not one number for each token.
-    pub fn with_sampled(mut self, sampled: SampledLogProbs) -> Result<Self, ResponsesError> {
-        for row in 0..self.batch() {
-            let found = sampled.log_probs.get(row).map_or(0, Vec::len);
-            let expected = self.responses[row].len();
-            if found != expected {
-                return Err(ResponsesError::LogProbs { row, found, expected });
+    /// [`ResponsesError::Sampled`] when a response has not one number of each kind for each token.
+    pub fn with_sampled(mut self, sampled: Sampled) -> Result<Self, ResponsesError> {
+        let log_probs = ("log-probabilities", &sampled.log_probs);
+        let values = sampled.values.iter().map(|values| ("values", values));
+        for (what, numbers) in std::iter::once(log_probs).chain(values) {
+            for (row, response) in self.responses.iter().enumerate() {
+                let (found, expected) = (numbers.get(row).map_or(0, Vec::len), response.len());
+                if found != expected {
+                    return Err(ResponsesError::Sampled {
+                        row,
+                        what,
+                        found,
+                        expected,
+                    });
+                }
             }
         }
         self.sampled = Some(sampled);
         Ok(self)
     }
 
-    /// What the sampler said of the tokens, where it is known.
+    /// What the policy said of the tokens when it wrote them, where it is known.
     #[must_use]
-    pub fn sampled(&self) -> Option<&SampledLogProbs> {
+    pub fn sampled(&self) -> Option<&Sampled> {
         self.sampled.as_ref()
     }
 
@@ -212,20 +249,16 @@ impl Responses {
             responses: tokens(&self.responses),
             ended: rows.iter().map(|&row| self.ended[row]).collect(),
             response_len: self.response_len,
-            sampled: self.sampled.as_ref().map(|sampled| SampledLogProbs {
-                temperature: sampled.temperature,
-                log_probs: rows.iter().map(|&row| sampled.log_probs[row].clone()).collect(),
-            }),
+            sampled: self.sampled.as_ref().map(|sampled| sampled.select(rows)),
         }
     }
 
-    /// These rows and then those of `other`. What the sampler said is kept where both know it, of one temperature.
+    /// These rows and then those of `other`. What the policy said is kept where both know it, of one temperature.
     #[must_use]
     pub fn followed_by(mut self, other: Self) -> Self {
         self.sampled = match (self.sampled, other.sampled) {
-            (Some(mut mine), Some(theirs)) if mine.temperature == theirs.temperature => {
-                mine.log_probs.extend(theirs.log_probs);
-                Some(mine)
+            (Some(mine), Some(theirs)) if mine.temperature == theirs.temperature => {
+                Some(mine.followed_by(theirs))
             }
             _ => None,
         };

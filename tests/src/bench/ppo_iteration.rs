@@ -84,7 +84,8 @@ impl Size {
             gradient_clipping: GradientClipping::Never,
             critic: models.critic(),
             reference: models.reference(),
-            old_log_probs: models.old_log_probs(),
+            // As TRL 1.12; TRL 0.7.2 measures them.
+            old_log_probs: OldLogProbs::Sampled,
             generation_batch_size: self.ppo_batch.div_ceil(self.workers.max(1)),
             ..PpoConfig::default()
         }
@@ -116,14 +117,6 @@ impl Models {
             Self::SharedHead => CriticKind::SharedHead,
             Self::OwnModel => CriticKind::OwnModel,
             Self::Adapters => CriticKind::OwnAdapter,
-        }
-    }
-
-    /// TRL 1.12 has them from its rollout, TRL 0.7.2 measures them.
-    fn old_log_probs(self) -> OldLogProbs {
-        match self {
-            Self::OwnModel | Self::Adapters => OldLogProbs::Sampled,
-            Self::SharedHead => OldLogProbs::Measured,
         }
     }
 

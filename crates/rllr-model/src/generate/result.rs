@@ -44,18 +44,28 @@ pub struct GenerationTensors {
     pub tokens: Tensor<2, Int>,
     /// As [`GeneratedRow::log_probs`], `[batch, response_len]`; `None` when they were not asked for.
     pub log_probs: Option<Tensor<2>>,
+    /// What the output layer read to choose each token, `[batch, response_len, d_model]`; `None` when it was not asked
+    /// for.
+    pub hidden_states: Option<Tensor<3>>,
     /// 1 where a token counts, else 0, `[batch, response_len]`.
     pub mask: Tensor<2>,
 }
 
+/// What every step chose, one column a step; see [`GenerationTensors`].
+pub(super) struct Chosen {
+    pub(super) tokens: Tensor<2, Int>,
+    pub(super) log_probs: Option<Tensor<2>>,
+    pub(super) hidden_states: Option<Tensor<3>>,
+}
+
 impl Generation {
     /// From what was read: log-probabilities, if any, and tokens, each `[batch, steps]`.
-    pub(super) fn assemble(
-        config: &GenerationConfig,
-        read: &Numbers,
-        tokens: Tensor<2, Int>,
-        log_probs: Option<Tensor<2>>,
-    ) -> Self {
+    pub(super) fn assemble(config: &GenerationConfig, read: &Numbers, chosen: Chosen) -> Self {
+        let Chosen {
+            tokens,
+            log_probs,
+            hidden_states,
+        } = chosen;
         let [batch, steps] = tokens.dims();
         let (ids, numbers) = (read.ids(), read.floats());
         let rows: Vec<GeneratedRow> = (0..batch)
@@ -74,6 +84,7 @@ impl Generation {
         let tensors = GenerationTensors {
             tokens: tokens.narrow(1, 0, longest),
             log_probs: log_probs.map(|log_probs| log_probs.narrow(1, 0, longest)),
+            hidden_states: hidden_states.map(|states| states.narrow(1, 0, longest)),
             mask,
         };
         Self { rows, tensors }
@@ -89,7 +100,7 @@ impl Generation {
     ///
     /// # Panics
     ///
-    /// When there is no part, or only some have log-probabilities.
+    /// When there is no part, or only some have log-probabilities or hidden states.
     #[must_use]
     pub fn concat(parts: Vec<Self>) -> Self {
         assert!(!parts.is_empty(), "there is at least one part");
@@ -99,6 +110,7 @@ impl Generation {
             .max()
             .unwrap_or(0);
         let (mut rows, mut tokens, mut log_probs, mut mask) = (vec![], vec![], vec![], vec![]);
+        let mut hidden_states = vec![];
         for part in parts {
             rows.extend(part.rows);
             // Through floats, which hold every id of a vocabulary exactly: one helper widens all.
@@ -108,15 +120,22 @@ impl Generation {
                     .log_probs
                     .map(|log_probs| widened(log_probs, longest)),
             );
+            hidden_states.extend(part.tensors.hidden_states.map(|states| widened(states, longest)));
             mask.push(widened(part.tensors.mask, longest));
         }
-        assert!(
-            log_probs.is_empty() || log_probs.len() == mask.len(),
-            "all parts have log-probabilities, or none"
-        );
+        for (what, found) in [
+            ("log-probabilities", log_probs.len()),
+            ("hidden states", hidden_states.len()),
+        ] {
+            assert!(
+                found == 0 || found == mask.len(),
+                "all parts have {what}, or none"
+            );
+        }
         let tensors = GenerationTensors {
             tokens: Tensor::cat(tokens, 0),
             log_probs: (!log_probs.is_empty()).then(|| Tensor::cat(log_probs, 0)),
+            hidden_states: (!hidden_states.is_empty()).then(|| Tensor::cat(hidden_states, 0)),
             mask: Tensor::cat(mask, 0),
         };
         Self { rows, tensors }
@@ -124,12 +143,14 @@ impl Generation {
 }
 
 /// Zeros behind each row, up to `columns` in all.
-fn widened(x: Tensor<2>, columns: usize) -> Tensor<2> {
-    let [rows, filled] = x.dims();
+fn widened<const D: usize>(x: Tensor<D>, columns: usize) -> Tensor<D> {
+    let mut missing = x.dims();
+    let filled = missing[1];
     if filled == columns {
         return x;
     }
-    let zeros = Tensor::zeros([rows, columns - filled], &x.device());
+    missing[1] = columns - filled;
+    let zeros = Tensor::zeros(missing, &x.device());
     Tensor::cat(vec![x, zeros], 1)
 }
 

@@ -272,9 +272,10 @@ pub enum OldLogProbs {
     /// begin at 1 within 1e-5, and a sampler that says something else is found out.
     #[default]
     Measured,
-    /// As the sampler computed them when it wrote the responses, the same up to rounding: a pass less where the value
-    /// model is not the policy itself. The first update still compares them with the policy's. TRL 1.12 has them from
-    /// the logits of its rollout, too. Responses that come without are measured.
+    /// As the sampler computed them when it wrote the responses, the same up to rounding: a pass less. Where the value
+    /// model is a head on the policy, values come from the same hidden states. The first update still compares
+    /// log-probabilities with the policy's. TRL 1.12 has them from the logits of its rollout, too. Responses that come
+    /// without are measured; so are values where one has no token, as a score behind the response has.
     Sampled,
 }
 

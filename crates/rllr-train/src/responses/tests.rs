@@ -52,12 +52,15 @@ fn bad_rows_are_named() {
 /// Rows keep their numbers when they are taken and put together.
 #[wasm_bindgen_test(unsupported = test)]
 fn rows_keep_what_the_sampler_said() {
-    let sampled = |log_probs| SampledLogProbs {
+    let sampled = |log_probs, values| Sampled {
         temperature: 0.7,
         log_probs,
+        values,
     };
+    let log_probs = vec![vec![-1.0, -2.0], vec![-3.0]];
+    let values = vec![vec![0.5, 0.25], vec![0.75]];
     let all = responses()
-        .with_sampled(sampled(vec![vec![-1.0, -2.0], vec![-3.0]]))
+        .with_sampled(sampled(log_probs.clone(), Some(values)))
         .unwrap();
     let (first, last) = (all.select(&[0]), all.select(&[1]));
     assert_eq!(
@@ -66,10 +69,26 @@ fn rows_keep_what_the_sampler_said() {
     );
     assert_eq!(first.clone().followed_by(last.clone()), all);
     assert_eq!(last.sampled().unwrap().log_probs, [[-3.0]]);
-    assert_eq!(responses().followed_by(last).sampled(), None);
-    let error = responses().with_sampled(sampled(vec![vec![-1.0], vec![-3.0]]));
+    assert_eq!(last.sampled().unwrap().values, Some(vec![vec![0.75]]));
+    assert_eq!(responses().followed_by(last.clone()).sampled(), None);
+    let without_values = sampled(vec![vec![-3.0]], None);
+    let without_values = responses().select(&[1]).with_sampled(without_values).unwrap();
+    let both = last.followed_by(without_values);
     assert_eq!(
-        error.unwrap_err().to_string(),
+        *both.sampled().unwrap(),
+        sampled(vec![vec![-3.0], vec![-3.0]], None),
+        "values of one half are no values"
+    );
+    let message = |log_probs, values| {
+        let error = responses().with_sampled(sampled(log_probs, values));
+        error.unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(vec![vec![-1.0], vec![-3.0]], None),
         "response 0 has 1 log-probabilities, expected one for each of 2 tokens"
+    );
+    assert_eq!(
+        message(log_probs, Some(vec![vec![0.5, 0.25]])),
+        "response 1 has 0 values, expected one for each of 1 tokens"
     );
 }

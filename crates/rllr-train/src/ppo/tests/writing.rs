@@ -1,6 +1,7 @@
 //! What the policy writes, and whether it is scored as it was written.
 
 use rllr_model::SpecialTokenIds;
+use rllr_reward::ScorePosition;
 
 use super::adapters::adapter_models;
 use super::*;
@@ -8,7 +9,7 @@ use crate::actor_critic::PpoModels;
 use crate::group_advantage::GroupAdvantage;
 use crate::ppo_config::{AdvantageSource, EqualGroups, OldLogProbs, RolloutModel};
 use crate::ppo_warnings::PpoWarning;
-use crate::responses::SampledLogProbs;
+use crate::responses::Sampled;
 
 pub(super) fn tokens() -> SpecialTokenIds {
     SpecialTokenIds {
@@ -111,7 +112,7 @@ fn what_is_written_is_scored_alike() {
         "{error}"
     );
     // Another temperature is another distribution.
-    let other = SampledLogProbs {
+    let other = Sampled {
         temperature: 1.0,
         ..sampled
     };
@@ -241,14 +242,20 @@ fn sampled_log_probs_make_the_step_that_measured_ones_make() {
         adapter_models(|_| Reference::AdaptersOff),
         with_shared_head(),
     ] {
+        let is_head = models.critic_kind() == CriticKind::SharedHead;
         let (measured, of_measured) = steps(models.clone(), OldLogProbs::Measured);
         let (sampled, of_sampled) = steps(models, OldLogProbs::Sampled);
         assert!(distance(&measured, &sampled) < 1e-3);
         for (a, b) in of_measured.iter().zip(&of_sampled) {
             let (a, b) = (&a.experience.rollout, &b.experience.rollout);
             assert_eq!(a.responses.responses(), b.responses.responses());
-            let of_b = &b.responses.sampled().unwrap().log_probs[0];
-            assert_eq!(&b.log_probs[..of_b.len()], of_b);
+            let of_b = b.responses.sampled().unwrap();
+            let len = of_b.log_probs[0].len();
+            assert_eq!(b.log_probs[..len], of_b.log_probs[0]);
+            if let Some(values) = &of_b.values {
+                assert_eq!(b.values[..len], values[0]);
+            }
+            assert_eq!(of_b.values.is_some(), is_head, "{:?}", sampled.config().critic);
             for (a, b) in [
                 (&a.log_probs, &b.log_probs),
                 (&a.ref_log_probs, &b.ref_log_probs),
@@ -259,6 +266,27 @@ fn sampled_log_probs_make_the_step_that_measured_ones_make() {
             }
         }
     }
+}
+
+/// A value behind the response's end has no token: all are measured.
+#[wasm_bindgen_test(unsupported = test)]
+fn values_of_slots_without_a_token_are_measured() {
+    let rollout = |old_log_probs| {
+        let config = PpoConfig {
+            critic: CriticKind::SharedHead,
+            score_position: ScorePosition::TokenAfterResponse,
+            max_new_tokens: 8,
+            old_log_probs,
+            ..config()
+        };
+        let mut trainer = PpoTrainer::new(with_shared_head(), config, 10).unwrap();
+        let written = write(&trainer, 0);
+        let scored = block_on(trainer.score(written, &SCORES)).unwrap();
+        scored.experience.rollout
+    };
+    let (measured, sampled) = (rollout(OldLogProbs::Measured), rollout(OldLogProbs::Sampled));
+    assert_ne!(measured.reward_mask, measured.mask, "a response ended early");
+    assert_eq!(sampled.values, measured.values);
 }
 
 /// A policy whose value model is a head on its own hidden states.
@@ -285,13 +313,14 @@ fn responses_without_sampled_log_probs_are_measured() {
 #[wasm_bindgen_test(unsupported = test)]
 fn wrong_sampled_log_probs_are_found_by_the_first_update() {
     let mut trainer = trainer(|config| config.old_log_probs = OldLogProbs::Sampled);
-    let numbers = SampledLogProbs {
+    let numbers = Sampled {
         temperature: 1.0,
         log_probs: responses()
             .responses()
             .iter()
             .map(|row| vec![-1.0; row.len()])
             .collect(),
+        values: None,
     };
     let responses = responses().with_sampled(numbers).unwrap();
     let error = block_on(trainer.step(responses, &SCORES)).unwrap_err();
