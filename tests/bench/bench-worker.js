@@ -2,7 +2,7 @@
 // memory it holds.
 // `cargo xtask bench page` puts this file beside the built page.
 
-const counters = { dispatches: 0, submissions: 0, waiting_ms: 0 };
+const counters = { dispatches: 0, bound_bytes: 0, submissions: 0, waiting_ms: 0 };
 
 // Of buffers that were made, and neither destroyed nor collected. wgpu destroys no buffer in the browser, it forgets them;
 // so they are collected here every so many steps, which needs Chrome's `--js-flags=--expose-gc`.
@@ -39,8 +39,32 @@ const counting = (counter) => (call) => {
 };
 
 if (self.GPUComputePassEncoder) {
-  wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroups", counting("dispatches"));
-  wrap(GPUComputePassEncoder.prototype, "dispatchWorkgroupsIndirect", counting("dispatches"));
+  // What a dispatch is given to read and write: it touches no more, and seldom less.
+  const given = new WeakMap();
+  const group = GPUDevice.prototype.createBindGroup;
+  GPUDevice.prototype.createBindGroup = function (described) {
+    const made = group.call(this, described);
+    const bytes = [...described.entries].map(({ resource }) =>
+      resource.buffer ? (resource.size ?? resource.buffer.size - (resource.offset ?? 0)) : (resource.size ?? 0),
+    );
+    given.set(made, bytes.reduce((sum, size) => sum + size, 0));
+    return made;
+  };
+  const bound = new WeakMap();
+  const bind = GPUComputePassEncoder.prototype.setBindGroup;
+  GPUComputePassEncoder.prototype.setBindGroup = function (index, made, ...rest) {
+    if (!bound.has(this)) bound.set(this, []);
+    bound.get(this)[index] = made ? given.get(made) : 0;
+    return bind.call(this, index, made, ...rest);
+  };
+  for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) {
+    const dispatch = GPUComputePassEncoder.prototype[name];
+    GPUComputePassEncoder.prototype[name] = function (...args) {
+      counters.dispatches += 1;
+      for (const bytes of bound.get(this) ?? []) counters.bound_bytes += bytes ?? 0;
+      return dispatch.apply(this, args);
+    };
+  }
   wrap(GPUQueue.prototype, "submit", counting("submissions"));
   const create = GPUDevice.prototype.createBuffer;
   GPUDevice.prototype.createBuffer = function (described) {
@@ -66,9 +90,11 @@ if (self.GPUComputePassEncoder) {
 }
 
 const post = self.postMessage.bind(self);
-self.postMessage = (text) => {
-  const event = JSON.parse(text);
-  if (event.event === "step") {
+self.postMessage = (message) => {
+  // Checkpoints travel as objects.
+  if (typeof message !== "string") return post(message);
+  const event = JSON.parse(message);
+  if (event.event === "step" || event.event === "live") {
     Object.assign(event, counters, memory, {
       wasm_bytes: program?.exports.memory?.buffer.byteLength,
     });

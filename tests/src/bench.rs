@@ -36,7 +36,7 @@ enum Bench {
     /// Milliseconds of a PPO iteration by phase; with `--torch` TRL's beside.
     Ppo(ppo::Args),
     /// Training in the built page, in headless Chrome.
-    Page,
+    Page(page::Args),
     /// Peak memory of training steps, of scoring, and of PPO iterations.
     Memory(memory::Args),
     /// Memory that loading a model needs beside the model.
@@ -55,7 +55,7 @@ pub fn main() -> anyhow::Result<()> {
         Bench::Model(args) => decode::run(&args),
         Bench::Eval(args) => eval::run(&args),
         Bench::Ppo(args) => ppo::run(&args),
-        Bench::Page => page::run(),
+        Bench::Page(args) => page::run(&args),
         Bench::Memory(args) => memory::run(&args),
         Bench::Load(args) => load::run(&args),
     }

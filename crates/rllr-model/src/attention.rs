@@ -7,11 +7,12 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
+use crate::block::Overlay;
 #[cfg(feature = "flex")]
 use crate::by_hand;
 use crate::columns::columns_of;
 use crate::derivative::shifted_exp;
-use crate::lora::{LoraLayer, project};
+use crate::lora::project;
 use crate::norm::rms_norm;
 use crate::rotary::Rotation;
 
@@ -86,15 +87,15 @@ impl Attention {
         x: Tensor<3>,
         columns: &Range<usize>,
         rotation: Option<&Rotation>,
-        adapter: Option<&LoraLayer>,
+        overlay: Overlay<'_>,
     ) -> QueryKeyValue {
         let QueryKeyValue {
             queries,
             keys,
             values,
         } = match &self.projections {
-            Projections::Separate(projections) => self.project_separately(projections, x, columns, adapter),
-            Projections::Fused(projection) => self.project_fused(projection, x, columns, adapter),
+            Projections::Separate(projections) => self.project_separately(projections, x, columns, overlay),
+            Projections::Fused(projection) => self.project_fused(projection, x, columns, overlay),
             Projections::Packed(projection) => self.project_packed(projection, x, columns),
         };
         let place = |x: Tensor<4>, columns: &Range<usize>, norm: &Option<RmsNorm>| {
@@ -120,7 +121,7 @@ impl Attention {
         projections: &SeparateProjections,
         x: Tensor<3>,
         columns: &Range<usize>,
-        adapter: Option<&LoraLayer>,
+        overlay: Overlay<'_>,
     ) -> QueryKeyValue {
         let SeparateProjections {
             q_proj,
@@ -128,9 +129,9 @@ impl Attention {
             v_proj,
         } = projections;
         let asking = columns_of(x.clone(), 1, columns);
-        let queries = project(q_proj, adapter, "self_attn.q_proj", asking);
-        let keys = project(k_proj, adapter, "self_attn.k_proj", x.clone());
-        let values = project(v_proj, adapter, "self_attn.v_proj", x);
+        let queries = project(q_proj, overlay, "self_attn.q_proj", asking);
+        let keys = project(k_proj, overlay, "self_attn.k_proj", x.clone());
+        let values = project(v_proj, overlay, "self_attn.v_proj", x);
         QueryKeyValue {
             queries: split_heads(queries, self.num_attention_heads),
             keys: split_heads(keys, self.num_key_value_heads),
@@ -159,12 +160,12 @@ impl Attention {
         projection: &FusedProjection,
         x: Tensor<3>,
         columns: &Range<usize>,
-        adapter: Option<&LoraLayer>,
+        overlay: Overlay<'_>,
     ) -> QueryKeyValue {
         let head_dim = self.head_dim;
         let all = project(
             &projection.query_key_value,
-            adapter,
+            overlay,
             "self_attn.query_key_value",
             x,
         );
@@ -195,11 +196,11 @@ impl Attention {
         keys: Tensor<4>,
         values: Tensor<4>,
         attention_bias: Option<Tensor<4>>,
-        adapter: Option<&LoraLayer>,
+        overlay: Overlay<'_>,
     ) -> Tensor<3> {
         let scale = 1.0 / (self.head_dim as f64).sqrt();
         let attended = weighted_values(queries * scale, keys, values, attention_bias);
-        project(&self.o_proj, adapter, "self_attn.o_proj", join_heads(attended))
+        project(&self.o_proj, overlay, "self_attn.o_proj", join_heads(attended))
     }
 }
 

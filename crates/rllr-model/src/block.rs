@@ -1,12 +1,16 @@
 //! One block of the decoder.
 
 use std::ops::Range;
+#[cfg(feature = "flex")]
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::attention::{Attention, QueryKeyValue};
 use crate::columns::columns_of;
+#[cfg(feature = "flex")]
+use crate::decoding_lm::BlockPanels;
 use crate::feed_forward::FeedForward;
 use crate::kv_cache::LayerCache;
 use crate::lora::LoraLayer;
@@ -26,6 +30,10 @@ pub struct Block {
     pub(crate) post_mlp_layernorm: Option<Norm>,
     #[module(skip)]
     pub(crate) residual: Residual,
+    /// Of a copy for decoding on the CPU.
+    #[cfg(feature = "flex")]
+    #[module(skip)]
+    pub(crate) panels: Option<Arc<BlockPanels>>,
 }
 
 /// What a branch's output is added to.
@@ -44,6 +52,15 @@ pub(crate) struct BlockContext<'a> {
     /// `[batch, 1 or heads, seq_len, key_len]`; `None` when every query sees every key.
     pub(crate) attention_bias: Option<&'a Tensor<4>>,
     pub(crate) adapter: Option<&'a LoraLayer>,
+}
+
+/// What a block's linear layers have beside their own matrices.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Overlay<'a> {
+    pub(crate) adapter: Option<&'a LoraLayer>,
+    /// These stand for matrices and adapter in one.
+    #[cfg(feature = "flex")]
+    pub(crate) panels: Option<&'a BlockPanels>,
 }
 
 impl Block {
@@ -96,7 +113,7 @@ impl Block {
         let residual = columns_of(self.residual.of(x, normed.clone()), 1, columns);
         let projected = self
             .self_attn
-            .project(normed, columns, context.rotation, context.adapter);
+            .project(normed, columns, context.rotation, self.overlay(context));
         (residual, projected)
     }
 
@@ -111,15 +128,23 @@ impl Block {
         columns: &Range<usize>,
         context: &BlockContext<'_>,
     ) -> Tensor<3> {
-        let adapter = context.adapter;
+        let overlay = self.overlay(context);
         let bias = context.attention_bias.cloned();
         let bias = bias.map(|bias| columns_of(bias, 2, columns));
-        let attended = self.self_attn.attend(queries, keys, values, bias, adapter);
+        let attended = self.self_attn.attend(queries, keys, values, bias, overlay);
         let x = residual + normalized(attended, self.post_self_attn_layernorm.as_ref());
 
         let normed = self.post_attention_layernorm.forward(x.clone());
-        let fed = self.mlp.forward(normed.clone(), adapter);
+        let fed = self.mlp.forward(normed.clone(), overlay);
         self.residual.of(x, normed) + normalized(fed, self.post_mlp_layernorm.as_ref())
+    }
+
+    fn overlay<'a>(&'a self, context: &BlockContext<'a>) -> Overlay<'a> {
+        Overlay {
+            adapter: context.adapter,
+            #[cfg(feature = "flex")]
+            panels: self.panels.as_deref(),
+        }
     }
 }
 

@@ -100,6 +100,8 @@ impl CausalLm {
             model,
             lm_head,
             architecture: config.architecture,
+            #[cfg(feature = "flex")]
+            output_panels: None,
         })
     }
 }
@@ -249,6 +251,8 @@ impl<'a> Builder<'a> {
             } else {
                 Residual::Input
             },
+            #[cfg(feature = "flex")]
+            panels: None,
         })
     }
 

@@ -10,6 +10,7 @@ mod tests;
 
 mod attention;
 mod gated_silu;
+pub(crate) mod panels;
 mod rms_norm;
 mod rotation;
 

@@ -1,12 +1,16 @@
 //! The language model: a decoder with an output layer.
 
 use std::ops::Range;
+#[cfg(feature = "flex")]
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::module::linear;
 use burn::tensor::{FloatDType, Tensor};
 
+#[cfg(feature = "flex")]
+use crate::by_hand::panels::Panels;
 use crate::config::Architecture;
 use crate::decoder::Decoder;
 use crate::lora::LoraAdapter;
@@ -20,6 +24,10 @@ pub struct CausalLm {
     pub(crate) lm_head: Option<Linear>,
     #[module(skip)]
     pub(crate) architecture: Architecture,
+    /// The output layer of a copy for decoding on the CPU.
+    #[cfg(feature = "flex")]
+    #[module(skip)]
+    pub(crate) output_panels: Option<Arc<Panels>>,
 }
 
 /// A language model as seen through one of its adapters, or through none.
@@ -168,6 +176,10 @@ impl<'a> AdaptedLm<'a> {
     /// The output layer, `[batch, seq_len, d_model]` -> `[batch, seq_len, vocab_size]`.
     #[must_use]
     pub fn logits(self, hidden: Tensor<3>) -> Tensor<3> {
+        #[cfg(feature = "flex")]
+        if let Some(panels) = &self.model.output_panels {
+            return panels.product(hidden);
+        }
         linear(hidden, self.model.output_weight(), None)
     }
 

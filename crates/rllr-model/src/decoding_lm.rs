@@ -1,31 +1,47 @@
 //! A language model laid out for decoding.
 
+#[cfg(feature = "flex")]
+mod block_panels;
+
+#[cfg(feature = "flex")]
+use std::sync::Arc;
+
 use burn::module::{Module as _, Param};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
 use crate::attention::{PackedProjection, Projections};
 use crate::block::Block;
+#[cfg(feature = "flex")]
+use crate::by_hand::panels::{self, Panels};
 use crate::feed_forward::{FeedForward, FusedSwiGlu, SwiGlu};
+#[cfg(feature = "flex")]
+use crate::host::is_on_host;
 use crate::lora::{LoraAdapter, LoraLayer, LowRank};
 use crate::precision::in_type_of;
 use crate::{AdaptedLm, CausalLm};
 
 /// A copy of a language model in the layout that decodes fastest.
 ///
-/// The adapter is added to the matrices, matrices that read the same numbers stand side by side, and a tied output
-/// layer stands upright: fewer and larger products a token. It computes the same as the model, up to rounding, and
-/// does not follow it when it is trained: made once a rollout, it costs as much memory as the model.
+/// The adapter is added to the matrices. On a GPU those that read the same numbers stand side by side, and a tied output
+/// layer stands upright: fewer and larger products a token. On the CPU they are cut into panels, which products with few
+/// rows read in one go. It computes the same as the model, up to rounding, and does not follow it when it is trained:
+/// made once a rollout, it costs as much memory as the model.
 #[derive(Clone, Debug)]
 pub struct DecodingLm {
     model: CausalLm,
+    /// `None` where it is part of the model's matrices.
+    adapter: Option<LoraAdapter>,
 }
+
+#[cfg(feature = "flex")]
+pub(crate) use block_panels::BlockPanels;
 
 impl DecodingLm {
     /// The copy, to be generated with.
     #[must_use]
     pub fn as_lm(&self) -> AdaptedLm<'_> {
-        self.model.without_adapter()
+        AdaptedLm::new(&self.model, self.adapter.as_ref())
     }
 }
 
@@ -33,20 +49,42 @@ impl AdaptedLm<'_> {
     /// Lays the model out for decoding, with its adapter merged.
     #[must_use]
     pub fn for_decoding(self) -> DecodingLm {
-        let mut model = self.base().valid();
+        let model = self.base().valid();
         let adapter = self.adapter().map(LoraAdapter::valid);
+        #[cfg(feature = "flex")]
+        if is_on_host(&model.model.layers[0].self_attn.o_proj.weight.val()) && panels::are_quick() {
+            return DecodingLm::in_panels(model, adapter);
+        }
+        DecodingLm::packed(model, adapter.as_ref())
+    }
+}
+
+impl DecodingLm {
+    /// Fewer and larger matrices.
+    fn packed(mut model: CausalLm, adapter: Option<&LoraAdapter>) -> Self {
         let layers = std::mem::take(&mut model.model.layers);
         model.model.layers = layers
             .into_iter()
             .enumerate()
-            .map(|(layer, block)| packed_block(block, adapter.as_ref().map(|adapter| &adapter.layers[layer])))
+            .map(|(layer, block)| packed_block(block, adapter.map(|adapter| &adapter.layers[layer])))
             .collect();
         let upright = contiguous(model.output_weight());
         model.lm_head = Some(Linear {
             weight: Param::from_tensor(upright),
             bias: None,
         });
-        DecodingLm { model }
+        Self { model, adapter: None }
+    }
+
+    /// The same matrices and the same adapter, with panels that stand for both where they are multiplied.
+    #[cfg(feature = "flex")]
+    fn in_panels(mut model: CausalLm, adapter: Option<LoraAdapter>) -> Self {
+        for (layer, block) in model.model.layers.iter_mut().enumerate() {
+            let adapter = adapter.as_ref().map(|adapter| &adapter.layers[layer]);
+            block.panels = Some(Arc::new(BlockPanels::new(block, adapter)));
+        }
+        model.output_panels = Some(Arc::new(Panels::new(model.output_weight(), None)));
+        Self { model, adapter }
     }
 }
 

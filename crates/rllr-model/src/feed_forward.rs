@@ -4,10 +4,11 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Tensor, activation};
 
+use crate::block::Overlay;
 #[cfg(feature = "flex")]
 use crate::by_hand;
 use crate::derivative;
-use crate::lora::{LoraLayer, project};
+use crate::lora::project;
 
 /// The feed-forward network of a family.
 #[derive(Module, Debug)]
@@ -46,33 +47,33 @@ impl FeedForward {
     /// # Shapes
     ///
     /// - `x` and output: `[batch, seq_len, d_model]`
-    pub(crate) fn forward(&self, x: Tensor<3>, adapter: Option<&LoraLayer>) -> Tensor<3> {
+    pub(crate) fn forward(&self, x: Tensor<3>, overlay: Overlay<'_>) -> Tensor<3> {
         match self {
             Self::SwiGlu(SwiGlu {
                 gate_proj,
                 up_proj,
                 down_proj,
             }) => {
-                let gate = project(gate_proj, adapter, "mlp.gate_proj", x.clone());
-                let up = project(up_proj, adapter, "mlp.up_proj", x);
-                project(down_proj, adapter, "mlp.down_proj", gated_silu(gate, up))
+                let gate = project(gate_proj, overlay, "mlp.gate_proj", x.clone());
+                let up = project(up_proj, overlay, "mlp.up_proj", x);
+                project(down_proj, overlay, "mlp.down_proj", gated_silu(gate, up))
             }
             Self::FusedSwiGlu(FusedSwiGlu {
                 gate_up_proj,
                 down_proj,
             }) => {
-                let both = project(gate_up_proj, adapter, "mlp.gate_up_proj", x);
+                let both = project(gate_up_proj, overlay, "mlp.gate_up_proj", x);
                 let inner = both.dims()[2] / 2;
                 let gate = both.clone().narrow(2, 0, inner);
                 let up = both.narrow(2, inner, inner);
-                project(down_proj, adapter, "mlp.down_proj", gated_silu(gate, up))
+                project(down_proj, overlay, "mlp.down_proj", gated_silu(gate, up))
             }
             Self::Gelu(Gelu {
                 dense_h_to_4h,
                 dense_4h_to_h,
             }) => {
-                let inner = gelu(project(dense_h_to_4h, adapter, "mlp.dense_h_to_4h", x));
-                project(dense_4h_to_h, adapter, "mlp.dense_4h_to_h", inner)
+                let inner = gelu(project(dense_h_to_4h, overlay, "mlp.dense_h_to_4h", x));
+                project(dense_4h_to_h, overlay, "mlp.dense_4h_to_h", inner)
             }
         }
     }

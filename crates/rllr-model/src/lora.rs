@@ -21,6 +21,7 @@ pub use config::{LoraConfig, LoraError, TargetModules};
 pub use peft::{PeftAdapter, PeftFiles};
 pub use targets::lora_parameters;
 
+use crate::block::Overlay;
 use crate::config::Architecture;
 use crate::precision::in_type_of;
 use crate::tensor_shapes::{BlockLinear, file_name};
@@ -227,10 +228,14 @@ impl LowRank {
 ///
 /// - `x`: `[batch, seq_len, d_in]`
 /// - output: `[batch, seq_len, d_out]`
-pub(crate) fn project(layer: &Linear, adapter: Option<&LoraLayer>, target: &str, x: Tensor<3>) -> Tensor<3> {
+pub(crate) fn project(layer: &Linear, overlay: Overlay<'_>, target: &str, x: Tensor<3>) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if let Some(panels) = overlay.panels.and_then(|panels| panels.find(target)) {
+        return panels.product(x);
+    }
     let bias = layer.bias.as_ref().map(Param::val);
     let weight = in_type_of(layer.weight.val(), &x);
-    match adapter.and_then(|adapter| adapter.pair(target)) {
+    match overlay.adapter.and_then(|adapter| adapter.pair(target)) {
         None => linear_rows(x, weight, bias),
         Some(pair) => linear_rows(x.clone(), weight, bias) + pair.forward(x),
     }

@@ -1,6 +1,8 @@
-//! The built page in headless Chrome: time and dispatches of training steps, what each dispatch costs the CPU, memory over
-//! many steps, starting up, evaluation, and whether a run keeps the page from answering.
+//! The built page in headless Chrome: time and dispatches of training steps, what each dispatch costs the CPU, what the
+//! default run asks of a GPU, memory over many steps, starting up, evaluation, and whether a run keeps the page from
+//! answering.
 
+mod default_run;
 mod visit;
 
 use std::fs;
@@ -11,6 +13,33 @@ use serde_json::{Value, json};
 
 use super::median;
 use crate::browser::{Page, Surroundings};
+
+/// Arguments of the benchmark.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Time and dispatches of training steps.
+    Steps,
+    /// Dispatches and bytes of the default run.
+    DefaultRun,
+    /// The page's own memory.
+    Heap,
+    /// Memory over many steps, by device.
+    Memory,
+    /// Download, compilation and first step, by device.
+    StartUp,
+    /// Tasks that keep the page from answering, by device.
+    LongTasks,
+    /// Examples a second, by device and mode.
+    Evaluation,
+}
 
 /// A run to measure. The names are those of the page's settings.
 struct Preset {
@@ -58,23 +87,39 @@ const MANY_STEPS: [usize; 3] = [100, 500, 1000];
 /// # Errors
 ///
 /// When there is no built page or browser, or a run fails.
-pub fn run() -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let dist =
         std::env::var_os("RLLR_DIST").context("RLLR_DIST, the folder of the built page, is not set")?;
     let dist = with_counting_worker(Path::new(&dist))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    for preset in PRESETS {
-        println!("{}", runtime.block_on(measure(&dist, &preset))?);
+    let is_wanted = |part| args.only.is_empty() || args.only.contains(&part);
+    if is_wanted(Part::Steps) {
+        for preset in PRESETS {
+            println!("{}", runtime.block_on(measure(&dist, &preset))?);
+        }
     }
-    println!("{}", runtime.block_on(visit::heap(&dist))?);
+    if is_wanted(Part::DefaultRun) {
+        println!("{}", runtime.block_on(default_run::counted(&dist))?);
+    }
+    if is_wanted(Part::Heap) {
+        println!("{}", runtime.block_on(visit::heap(&dist))?);
+    }
     for device in ["cpu", "webgpu"] {
-        println!("{}", runtime.block_on(measure_memory(&dist, device))?);
-        println!("{}", runtime.block_on(visit::start_up(&dist, device))?);
-        println!("{}", runtime.block_on(visit::long_tasks(&dist, device))?);
-        for mode in ["likelihood", "generate"] {
-            println!("{}", runtime.block_on(visit::evaluation(&dist, device, mode))?);
+        if is_wanted(Part::Memory) {
+            println!("{}", runtime.block_on(measure_memory(&dist, device))?);
+        }
+        if is_wanted(Part::StartUp) {
+            println!("{}", runtime.block_on(visit::start_up(&dist, device))?);
+        }
+        if is_wanted(Part::LongTasks) {
+            println!("{}", runtime.block_on(visit::long_tasks(&dist, device))?);
+        }
+        if is_wanted(Part::Evaluation) {
+            for mode in ["likelihood", "generate"] {
+                println!("{}", runtime.block_on(visit::evaluation(&dist, device, mode))?);
+            }
         }
     }
     Ok(())
@@ -107,18 +152,23 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// The events of so many steps.
 async fn train(dist: &Path, preset: &Preset, steps: usize) -> anyhow::Result<Vec<Value>> {
-    let page = Page::open(dist, Surroundings::SoftwareAdapter, "").await?;
     let request = json!({ "request": "train", "device": preset.device, "settings": {
         "hidden_size": preset.hidden_size, "layers": preset.layers,
         "batch_size": preset.batch_size, "seq_len": preset.seq_len, "steps": steps,
     } });
+    events_of(dist, &request).await
+}
+
+/// What the counting worker answers to a request, to its end.
+async fn events_of(dist: &Path, request: &Value) -> anyhow::Result<Vec<Value>> {
+    let page = Page::open(dist, Surroundings::SoftwareAdapter, "").await?;
     let script = include_str!("../../bench/bench-page.js");
     let events = page
         .run_async_script(script, vec![json!(request.to_string())])
         .await?;
     let events = events.as_array().context("the page returns a list of events")?;
     let last = events.last().context("the page returns events")?;
-    if last["event"] != "finished" {
+    if last["event"] != "finished" && last["event"] != "completed" {
         bail!("the run failed: {last}");
     }
     Ok(events.clone())
