@@ -23,8 +23,6 @@ mod tests;
 pub(crate) struct Panels {
     /// Panel by panel, in each row by row, `[panels, d_in, width]`; zero behind the last column.
     numbers: Vec<f32>,
-    /// Columns of a panel.
-    width: usize,
     d_in: usize,
     d_out: usize,
     /// `[d_out]`.
@@ -34,11 +32,9 @@ pub(crate) struct Panels {
 impl Panels {
     /// The panels of `weight`, `[d_in, d_out]`, and `bias`, `[d_out]`.
     pub(crate) fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        let width = 2 * lanes();
         let [d_in, d_out] = weight.dims();
         Self {
-            numbers: cut(floats(&numbers(weight)), d_out, width),
-            width,
+            numbers: cut(floats(&numbers(weight)), d_out, width()),
             d_in,
             d_out,
             bias: bias.map(|bias| floats(&numbers(bias)).to_vec()),
@@ -108,6 +104,11 @@ fn cut(weight: &[f32], d_out: usize, width: usize) -> Vec<f32> {
 /// Whether this processor has vectors; without them panels would be of no use.
 pub(crate) fn are_quick() -> bool {
     lanes() > 1
+}
+
+/// Columns of a panel: two vectors of this processor.
+fn width() -> usize {
+    2 * lanes()
 }
 
 /// How many numbers a vector of this processor holds.

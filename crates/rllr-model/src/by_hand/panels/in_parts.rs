@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::Panels;
+use super::{Panels, width};
 
 /// Multiplications from which a product is shared between threads: as many as Burn's.
 const PARALLEL_THRESHOLD: usize = 192 * 192 * 192;
@@ -23,7 +23,7 @@ pub(super) fn multiply(panels: &Panels, x: &[f32], out: &mut [f32]) {
         let rows = rows.div_ceil(threads).next_multiple_of(ROW_MULTIPLE);
         by_rows(panels, rows, x, out);
     } else {
-        let panel_count = panels.d_out.div_ceil(panels.width);
+        let panel_count = panels.d_out.div_ceil(width());
         by_columns(panels, panel_count.div_ceil(threads), x, out);
     }
 }
@@ -38,7 +38,7 @@ fn by_rows(panels: &Panels, rows: usize, x: &[f32], out: &mut [f32]) {
 /// Each part has the columns of `panel_count` panels; for few rows of a large matrix.
 fn by_columns(panels: &Panels, panel_count: usize, x: &[f32], out: &mut [f32]) {
     let rows = x.len() / panels.d_in;
-    let wide = panel_count * panels.width;
+    let wide = panel_count * width();
     let parts = panels.numbers.par_chunks(wide * panels.d_in);
     let parts = parts.enumerate().map(|(index, part)| {
         let columns = wide.min(panels.d_out - index * wide);
