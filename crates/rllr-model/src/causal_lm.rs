@@ -177,7 +177,9 @@ impl<'a> AdaptedLm<'a> {
     #[must_use]
     pub fn logits(self, hidden: Tensor<3>) -> Tensor<3> {
         #[cfg(feature = "flex")]
-        if let Some(panels) = &self.model.output_panels {
+        if let Some(panels) = &self.model.output_panels
+            && panels.suit(&hidden)
+        {
             return panels.product(hidden);
         }
         linear(hidden, self.model.output_weight(), None)

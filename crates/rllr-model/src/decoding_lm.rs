@@ -13,10 +13,8 @@ use burn::tensor::Tensor;
 use crate::attention::{PackedProjection, Projections};
 use crate::block::Block;
 #[cfg(feature = "flex")]
-use crate::by_hand::panels::{self, Panels};
+use crate::by_hand::panels::Panels;
 use crate::feed_forward::{FeedForward, FusedSwiGlu, SwiGlu};
-#[cfg(feature = "flex")]
-use crate::host::is_on_host;
 use crate::lora::{LoraAdapter, LoraLayer, LowRank};
 use crate::precision::in_type_of;
 use crate::{AdaptedLm, CausalLm};
@@ -24,8 +22,8 @@ use crate::{AdaptedLm, CausalLm};
 /// A copy of a language model in the layout that decodes fastest.
 ///
 /// The adapter is added to the matrices. On a GPU those that read the same numbers stand side by side, and a tied output
-/// layer stands upright: fewer and larger products a token. On the CPU they are cut into panels, which products with few
-/// rows read in one go. It computes the same as the model, up to rounding, and does not follow it when it is trained:
+/// layer stands upright: fewer and larger products a token. On the CPU those of a small model are cut into panels,
+/// which products with few rows read in one go. It computes the same as the model, up to rounding, and does not follow it when it is trained:
 /// made once a rollout, it costs as much memory as the model.
 #[derive(Clone, Debug)]
 pub struct DecodingLm {
@@ -52,7 +50,7 @@ impl AdaptedLm<'_> {
         let model = self.base().valid();
         let adapter = self.adapter().map(LoraAdapter::valid);
         #[cfg(feature = "flex")]
-        if is_on_host(&model.model.layers[0].self_attn.o_proj.weight.val()) && panels::are_quick() {
+        if block_panels::are_quick(&model) {
             return DecodingLm::in_panels(model, adapter);
         }
         DecodingLm::packed(model, adapter.as_ref())

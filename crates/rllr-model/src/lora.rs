@@ -230,7 +230,9 @@ impl LowRank {
 /// - output: `[batch, seq_len, d_out]`
 pub(crate) fn project(layer: &Linear, overlay: Overlay<'_>, target: &str, x: Tensor<3>) -> Tensor<3> {
     #[cfg(feature = "flex")]
-    if let Some(panels) = overlay.panels.and_then(|panels| panels.find(target)) {
+    if let Some(panels) = overlay.panels.and_then(|panels| panels.find(target))
+        && panels.suit(&x)
+    {
         return panels.product(x);
     }
     let bias = layer.bias.as_ref().map(Param::val);

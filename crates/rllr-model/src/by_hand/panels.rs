@@ -6,9 +6,6 @@
 
 mod kernel;
 
-#[cfg(feature = "rayon")]
-mod in_parts;
-
 use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
 
@@ -17,6 +14,12 @@ use kernel::Product;
 
 #[cfg(test)]
 mod tests;
+
+/// Rows up to which panels are used. Of many rows Burn makes as quick a product, which threads may share.
+const MOST_ROWS: usize = 64;
+
+/// Numbers of the largest matrix that is cut. Burn shares the products of larger ones between threads, even of few rows.
+const LARGEST: usize = 1 << 21;
 
 /// `W` and `b` of a linear layer, in panels.
 #[derive(Clone, Debug)]
@@ -34,16 +37,22 @@ impl Panels {
     pub(crate) fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         let [d_in, d_out] = weight.dims();
         Self {
-            numbers: cut(floats(&numbers(weight)), d_out, width()),
+            numbers: cut(floats(&numbers(weight)), d_out, 2 * lanes()),
             d_in,
             d_out,
             bias: bias.map(|bias| floats(&numbers(bias)).to_vec()),
         }
     }
 
+    /// Whether panels are as quick for so many rows as the matrix itself.
+    pub(crate) fn suit(&self, x: &Tensor<3>) -> bool {
+        let [batch, seq_len, _] = x.dims();
+        batch * seq_len <= MOST_ROWS
+    }
+
     /// `x W + b`.
     ///
-    /// Every number of the result is summed in the same order, whatever other rows there are and however many threads.
+    /// Every number of the result is summed in the same order, whatever other rows there are.
     ///
     /// # Shapes
     ///
@@ -53,7 +62,14 @@ impl Panels {
         let [batch, seq_len, d_in] = x.dims();
         assert_eq!(d_in, self.d_in, "rows of another width than the matrix has");
         let mut out = vec![0.0; batch * seq_len * self.d_out];
-        self.multiply(floats(&numbers(x)), &mut out);
+        let x = numbers(x);
+        Arch::new().dispatch(Product {
+            panels: &self.numbers,
+            d_in: self.d_in,
+            columns: self.d_out,
+            x: floats(&x),
+            out: &mut out,
+        });
         if let Some(bias) = &self.bias {
             for row in out.chunks_exact_mut(self.d_out) {
                 for (sum, bias) in row.iter_mut().zip(bias) {
@@ -65,26 +81,6 @@ impl Panels {
             out,
             [batch, seq_len, self.d_out],
         )))
-    }
-
-    /// `x W`: `[rows, d_in]` -> `[rows, d_out]`.
-    fn multiply(&self, x: &[f32], out: &mut [f32]) {
-        #[cfg(feature = "rayon")]
-        if in_parts::are_worth_it(x.len(), self.d_out) {
-            return in_parts::multiply(self, x, out);
-        }
-        self.columns(&self.numbers, self.d_out, x, out);
-    }
-
-    /// The product with some neighbouring panels, which have `columns` columns: `[rows, d_in]` -> `[rows, columns]`.
-    fn columns(&self, panels: &[f32], columns: usize, x: &[f32], out: &mut [f32]) {
-        Arch::new().dispatch(Product {
-            panels,
-            d_in: self.d_in,
-            columns,
-            x,
-            out,
-        });
     }
 }
 
@@ -101,14 +97,9 @@ fn cut(weight: &[f32], d_out: usize, width: usize) -> Vec<f32> {
     panels
 }
 
-/// Whether this processor has vectors; without them panels would be of no use.
-pub(crate) fn are_quick() -> bool {
-    lanes() > 1
-}
-
-/// Columns of a panel: two vectors of this processor.
-fn width() -> usize {
-    2 * lanes()
+/// Whether it helps to cut a matrix: it is not too large, and this processor has vectors.
+pub(crate) fn are_quick(weight: &Tensor<2>) -> bool {
+    weight.shape().num_elements() <= LARGEST && lanes() > 1
 }
 
 /// How many numbers a vector of this processor holds.

@@ -2,13 +2,24 @@
 
 use burn::module::Param;
 use burn::nn::Linear;
+use burn::tensor::Tensor;
 
 use super::merged;
+use crate::CausalLm;
 use crate::attention::{FusedProjection, PackedProjection, Projections, SeparateProjections};
 use crate::block::Block;
-use crate::by_hand::panels::Panels;
+use crate::by_hand::panels::{self, Panels};
 use crate::feed_forward::{FeedForward, FusedSwiGlu, Gelu, SwiGlu};
+use crate::host::is_on_host;
 use crate::lora::LoraLayer;
+
+/// Whether the copy of a model on the CPU that is in panels decodes fastest.
+pub(super) fn are_quick(model: &CausalLm) -> bool {
+    let layers = model.model.layers.iter().flat_map(linear_layers);
+    let mut weights = layers.map(|(_, layer)| layer.weight.val());
+    let is_quick = |weight: Tensor<2>| is_on_host(&weight) && panels::are_quick(&weight);
+    weights.all(is_quick) && is_quick(model.output_weight())
+}
 
 /// The linear layers of a block in panels, their adapters added, by the names that adapters know them by.
 #[derive(Clone, Debug)]
@@ -17,11 +28,8 @@ pub(crate) struct BlockPanels(Vec<(&'static str, Panels)>);
 impl BlockPanels {
     /// All linear layers of `block`.
     pub(super) fn new(block: &Block, adapter: Option<&LoraLayer>) -> Self {
-        let mut layers = attention_layers(&block.self_attn.projections);
-        layers.push(("self_attn.o_proj", &block.self_attn.o_proj));
-        layers.extend(feed_forward_layers(&block.mlp));
         let panels = |(target, layer): (&'static str, &Linear)| (target, of(&merged(layer, adapter, target)));
-        Self(layers.into_iter().map(panels).collect())
+        Self(linear_layers(block).into_iter().map(panels).collect())
     }
 
     /// Those of one layer.
@@ -29,6 +37,13 @@ impl BlockPanels {
         let found = self.0.iter().find(|(name, _)| *name == target);
         found.map(|(_, panels)| panels)
     }
+}
+
+fn linear_layers(block: &Block) -> Vec<(&'static str, &Linear)> {
+    let mut layers = attention_layers(&block.self_attn.projections);
+    layers.push(("self_attn.o_proj", &block.self_attn.o_proj));
+    layers.extend(feed_forward_layers(&block.mlp));
+    layers
 }
 
 fn of(layer: &Linear) -> Panels {

@@ -114,24 +114,14 @@ impl WithSimd for Whole<'_> {
     }
 }
 
-/// Large enough for threads, with many rows and with few.
-#[cfg(feature = "rayon")]
-#[test]
-fn threads_share_a_product() {
-    for [rows, d_in, d_out] in [[131, 100, 1100], [5, 700, 2100]] {
-        let panels = Panels::new(tensor_of([d_in, d_out], 1), None);
-        let x: Vec<f32> = tensor_of([rows, d_in], 2).into_data().iter().collect();
-        let mut alone = vec![0.0; rows * d_out];
-        panels.columns(&panels.numbers, d_out, &x, &mut alone);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(3)
-            .build()
-            .expect("three threads");
-        let mut shared = vec![f32::NAN; rows * d_out];
-        pool.install(|| {
-            assert!(in_parts::are_worth_it(x.len(), d_out));
-            panels.multiply(&x, &mut shared);
-        });
-        assert!(alone == shared, "[{rows}, {d_in}, {d_out}]");
-    }
+#[wasm_bindgen_test(unsupported = test)]
+fn large_matrices_and_many_rows_are_left_to_burn() {
+    let device = burn::tensor::Device::flex();
+    let weight = |columns| Tensor::<2>::zeros([1 << 10, columns], &device);
+    assert_eq!(are_quick(&weight(1 << 11)), lanes() > 1);
+    assert!(!are_quick(&weight((1 << 11) + 1)));
+    let panels = Panels::new(weight(3), None);
+    let rows = |batch, seq_len| Tensor::<3>::zeros([batch, seq_len, 1 << 10], &device);
+    assert!(panels.suit(&rows(8, 8)));
+    assert!(!panels.suit(&rows(13, 5)));
 }
